@@ -1,0 +1,184 @@
+//! The clock that everybody asks: the machine's, or one that a test moves by hand.
+//!
+//! Every part that needs the time is handed a [`Clock`]. Invariant: this file is the only one that reads
+//! the machine's clocks, and [`Clock::monotonic`] never goes back.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::signal::Signal;
+
+/// A source of time; cheap to clone, and clones show the same time.
+#[derive(Clone)]
+pub struct Clock {
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    System { start: Instant },
+    Manual(Arc<ManualTime>),
+}
+
+struct ManualTime {
+    start_ms: i64,
+    state: Mutex<ManualState>,
+}
+
+#[derive(Default)]
+struct ManualState {
+    elapsed: Duration,
+    /// Who waits for the time to move; at most one entry per waiting thread.
+    waiting: Vec<Signal>,
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the seam itself")]
+        let start = Instant::now();
+        Self {
+            source: Source::System { start },
+        }
+    }
+
+    /// A clock that shows `start_ms` milliseconds since the epoch until [`Clock::advance`] moves it.
+    pub fn manual(start_ms: i64) -> Self {
+        Self {
+            source: Source::Manual(Arc::new(ManualTime {
+                start_ms,
+                state: Mutex::default(),
+            })),
+        }
+    }
+
+    /// Milliseconds since the Unix epoch. The machine's time may be set back while we run.
+    pub fn now_ms(&self) -> i64 {
+        match &self.source {
+            Source::System { .. } => system_ms(),
+            Source::Manual(time) => {
+                let elapsed = time.state().elapsed.as_millis();
+                time.start_ms
+                    .saturating_add(i64::try_from(elapsed).unwrap_or(i64::MAX))
+            }
+        }
+    }
+
+    /// The time since an arbitrary start; it never goes back.
+    pub fn monotonic(&self) -> Duration {
+        match &self.source {
+            Source::System { start } => start.elapsed(),
+            Source::Manual(time) => time.state().elapsed,
+        }
+    }
+
+    /// Moves a manual clock and wakes those who wait for it.
+    ///
+    /// # Panics
+    /// On the machine's clock, which nobody can move: only the maker of a manual clock calls this.
+    #[track_caller]
+    pub fn advance(&self, by: Duration) {
+        let Source::Manual(time) = &self.source else {
+            panic!("only a manual clock can be advanced");
+        };
+        let waiting = {
+            let mut state = time.state();
+            state.elapsed = state.elapsed.saturating_add(by);
+            std::mem::take(&mut state.waiting)
+        };
+        waiting.iter().for_each(Signal::notify);
+    }
+
+    /// Lets `wait` block until the clock shows `deadline`; used by [`Signal::wait_until`].
+    ///
+    /// `wait` gets the longest time to block, or none when only [`Clock::advance`] can end it; in that
+    /// case `signal` is notified by the next advance.
+    pub(crate) fn block_until<T>(
+        &self,
+        deadline: Duration,
+        signal: &Signal,
+        wait: impl FnOnce(Option<Duration>) -> T,
+    ) -> T {
+        let Source::Manual(time) = &self.source else {
+            return wait(Some(deadline.saturating_sub(self.monotonic())));
+        };
+        let due = {
+            let mut state = time.state();
+            let due = state.elapsed >= deadline;
+            if !due {
+                state.waiting.push(signal.clone());
+            }
+            due
+        };
+        let outcome = wait(due.then_some(Duration::ZERO));
+        time.state().waiting.retain(|other| !other.is_same(signal));
+        outcome
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.source {
+            Source::System { .. } => "system",
+            Source::Manual(_) => "manual",
+        };
+        write!(f, "Clock({kind}, {} ms)", self.now_ms())
+    }
+}
+
+impl ManualTime {
+    fn state(&self) -> MutexGuard<'_, ManualState> {
+        // Nothing panics under this lock, so a poisoned one still holds a whole value.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn system_ms() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "the seam itself")]
+    let now = SystemTime::now();
+    match now.duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => {
+            i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_only_by_hand_and_for_all_its_clones() {
+        let clock = Clock::manual(1_000);
+        let clone = clock.clone();
+        for (advance_micros, now_ms, monotonic_micros) in [
+            (0, 1_000, 0),
+            (999, 1_000, 999),
+            (1, 1_001, 1_000),
+            (5_000, 1_006, 6_000),
+        ] {
+            clock.advance(Duration::from_micros(advance_micros));
+            assert_eq!(clone.now_ms(), now_ms);
+            assert_eq!(clone.monotonic(), Duration::from_micros(monotonic_micros));
+        }
+    }
+
+    #[test]
+    fn the_far_ends_of_manual_time_saturate() {
+        let clock = Clock::manual(i64::MAX - 1);
+        clock.advance(Duration::MAX);
+        clock.advance(Duration::MAX);
+        assert_eq!(clock.now_ms(), i64::MAX);
+    }
+
+    #[test]
+    fn the_machines_clock_shows_a_time_of_this_century_and_does_not_go_back() {
+        let clock = Clock::system();
+        let century = 946_684_800_000..4_102_444_800_000;
+        assert!(century.contains(&clock.now_ms()), "{clock:?}");
+        let first = clock.monotonic();
+        assert!(clock.monotonic() >= first);
+    }
+}
