@@ -1,0 +1,58 @@
+//! The door to the keyed state of one subtask.
+//!
+//! A task opens one [`KeyedBackend`] and passes the guest's calls on to it, with columns as the guest
+//! sent them. Invariant: every backend gives the same answers and the same failures for the same calls
+//! and counts the same bytes, so that a job may change its backend.
+
+use std::fmt;
+
+use wasmill_types::operator::{Changes, OptionalBlobs, Page};
+use wasmill_types::{BlobsView, TaskFailure};
+
+/// The bytes that a row counts besides its key, sub-key and value: an estimate, from above, of what the
+/// memory backend's table and allocator add.
+pub const ROW_OVERHEAD: u64 = 64;
+
+/// Rows by state, key and sub-key (`wit/state.wit`).
+///
+/// Every method fails with [`TaskFailure::Contract`] on malformed columns and on keys of other subtasks;
+/// after a failure the backend is dropped, so a write may have happened in part.
+pub trait KeyedBackend: Send + fmt::Debug {
+    /// Reads one row per key; `sub_keys` has as many elements, or none for empty ones.
+    ///
+    /// # Errors
+    /// [`TaskFailure::Limit`] too, when the values exceed `state.max-read-bytes`.
+    fn get(
+        &self,
+        state: u32,
+        keys: BlobsView<'_>,
+        sub_keys: BlobsView<'_>,
+    ) -> Result<OptionalBlobs, TaskFailure>;
+
+    /// Applies changes in order.
+    ///
+    /// # Errors
+    /// [`TaskFailure::Limit`] too, when the rows would exceed `state.max-bytes`.
+    fn write(&mut self, state: u32, changes: &Changes<'_>) -> Result<(), TaskFailure>;
+
+    /// Reads rows of one key, those after `after` only, in ascending order of the sub-key; at most
+    /// `limit`, and no more than fit in `state.max-read-bytes`, but at least one unless `limit` is 0.
+    ///
+    /// # Errors
+    /// As the trait says.
+    fn scan(
+        &self,
+        state: u32,
+        key: &[u8],
+        after: Option<&[u8]>,
+        limit: u32,
+    ) -> Result<Page, TaskFailure>;
+
+    /// What the rows count against `state.max-bytes`.
+    fn bytes(&self) -> u64;
+
+    /// Whether there are no rows.
+    fn is_empty(&self) -> bool {
+        self.bytes() == 0
+    }
+}

@@ -1,0 +1,212 @@
+//! Timers of one subtask: what its guest wants to be called for later (semantics §2).
+//!
+//! A task passes the guest's registrations on, asks [`TimerService::next`] how long it may sleep, and
+//! fires what [`TimerService::due`] hands out. Pure: it knows no clock and no watermark. Invariants: a
+//! timer is identified by domain, time, key and namespace and exists at most once; the answers depend
+//! on the timers alone, not on the order in which they came.
+//!
+//! A callback may register and delete timers of its own key only. So firing a whole batch at once is the
+//! same as firing its timers one by one, provided that no key is in the batch twice; otherwise a timer
+//! could not be deleted by, or preceded by one of, an earlier timer of its key.
+
+use std::collections::BTreeSet;
+
+use hashbrown::HashSet;
+use wasmill_types::operator::{TimeDomain, Timers};
+use wasmill_types::size::ByteSize;
+use wasmill_types::{TaskFailure, key_group};
+
+use crate::columns;
+use crate::options::Options;
+use crate::owned::OwnedGroups;
+
+/// The bytes that a timer counts besides its key and namespace: an estimate, from above, of what the
+/// ordered set and the allocator add.
+pub const TIMER_OVERHEAD: u64 = 64;
+
+/// The keys and namespaces of one batch take at most this many bytes, unless a single timer takes more.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// The timers of one subtask.
+#[derive(Debug)]
+pub struct TimerService {
+    groups: OwnedGroups,
+    max: u64,
+    max_bytes: ByteSize,
+    event: BTreeSet<Timer>,
+    processing: BTreeSet<Timer>,
+    bytes: u64,
+    /// The hashes of the keys in the batch being made. A hash that two keys share ends a batch early and
+    /// does nothing else.
+    batch_keys: HashSet<u32>,
+}
+
+/// Ordered by time first; the rest makes the order total and the same in every run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Timer {
+    time: i64,
+    key_len: u32,
+    /// Key ∥ namespace.
+    bytes: Box<[u8]>,
+}
+
+impl TimerService {
+    /// A service without timers.
+    pub fn new(groups: OwnedGroups, options: &Options) -> Self {
+        Self {
+            groups,
+            max: options.max_timers,
+            max_bytes: options.max_timer_bytes,
+            event: BTreeSet::new(),
+            processing: BTreeSet::new(),
+            bytes: 0,
+            batch_keys: HashSet::new(),
+        }
+    }
+
+    /// Registers timers; those that exist are not registered again.
+    ///
+    /// # Errors
+    /// [`TaskFailure::Contract`] on malformed columns and on keys of other subtasks;
+    /// [`TaskFailure::Limit`] when there would be too many timers.
+    pub fn register(&mut self, domain: TimeDomain, timers: &Timers) -> Result<(), TaskFailure> {
+        columns::check_timers("timers.register", timers)?;
+        for timer in each(timers) {
+            self.groups.check(timer.key())?;
+            let bytes = timer.footprint();
+            if self.set(domain).insert(timer) {
+                self.bytes += bytes;
+                self.check_limits()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes timers; those that do not exist are ignored.
+    ///
+    /// # Errors
+    /// [`TaskFailure::Contract`] on malformed columns and on keys of other subtasks.
+    pub fn delete(&mut self, domain: TimeDomain, timers: &Timers) -> Result<(), TaskFailure> {
+        columns::check_timers("timers.delete", timers)?;
+        for timer in each(timers) {
+            self.groups.check(timer.key())?;
+            if self.set(domain).remove(&timer) {
+                self.bytes -= timer.footprint();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes timers at or before `up_to` out, in ascending order of time, at most `max`.
+    ///
+    /// No key is in the result twice (see the module). The caller fires them and asks again until
+    /// nothing comes: that includes timers which the fired ones registered (semantics §2.3).
+    pub fn due(&mut self, domain: TimeDomain, up_to: i64, max: usize) -> Timers {
+        let mut due = Timers::default();
+        self.batch_keys.clear();
+        let mut bytes = 0;
+        while due.times.len() < max {
+            let Some(first) = self.set_ref(domain).first() else {
+                break;
+            };
+            bytes += first.bytes.len();
+            let too_large = !due.times.is_empty() && bytes > BATCH_BYTES;
+            if first.time > up_to || too_large {
+                break;
+            }
+            let key_hash = key_group::hash(first.key());
+            if !self.batch_keys.insert(key_hash) {
+                break;
+            }
+            let timer = self.set(domain).pop_first();
+            let timer = timer.expect("the set has a first element");
+            self.bytes -= timer.footprint();
+            due.times.push(timer.time);
+            due.keys.push(timer.key());
+            due.namespaces.push(timer.namespace());
+        }
+        due
+    }
+
+    /// When the earliest timer fires.
+    pub fn next(&self, domain: TimeDomain) -> Option<i64> {
+        self.set_ref(domain).first().map(|timer| timer.time)
+    }
+
+    /// The number of timers of both domains.
+    pub fn len(&self) -> usize {
+        self.event.len() + self.processing.len()
+    }
+
+    /// Whether there are no timers.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn set(&mut self, domain: TimeDomain) -> &mut BTreeSet<Timer> {
+        match domain {
+            TimeDomain::Event => &mut self.event,
+            TimeDomain::Processing => &mut self.processing,
+        }
+    }
+
+    fn set_ref(&self, domain: TimeDomain) -> &BTreeSet<Timer> {
+        match domain {
+            TimeDomain::Event => &self.event,
+            TimeDomain::Processing => &self.processing,
+        }
+    }
+
+    fn check_limits(&self) -> Result<(), TaskFailure> {
+        let (limit, message) = if self.len() as u64 > self.max {
+            let max = self.max;
+            (
+                "timers.max",
+                format!("one subtask would have more than {max} timers"),
+            )
+        } else if self.bytes > self.max_bytes.0 {
+            let max = self.max_bytes;
+            (
+                "timers.max-bytes",
+                format!("the timers of one subtask would take more than {max}"),
+            )
+        } else {
+            return Ok(());
+        };
+        let message =
+            format!("{message}; raise the limit, raise the parallelism, or register fewer");
+        Err(TaskFailure::Limit { limit, message })
+    }
+}
+
+impl Timer {
+    fn key(&self) -> &[u8] {
+        &self.bytes[..self.key_len as usize]
+    }
+
+    fn namespace(&self) -> &[u8] {
+        &self.bytes[self.key_len as usize..]
+    }
+
+    fn footprint(&self) -> u64 {
+        self.bytes.len() as u64 + TIMER_OVERHEAD
+    }
+}
+
+/// The timers of checked columns.
+fn each(timers: &Timers) -> impl Iterator<Item = Timer> {
+    let (keys, namespaces) = (timers.keys.view(), timers.namespaces.view());
+    let names = keys.iter().zip(namespaces.iter());
+    timers
+        .times
+        .iter()
+        .zip(names)
+        .map(|(&time, (key, ns))| Timer {
+            time,
+            key_len: u32::try_from(key.len()).expect("keys come from columns with 32-bit ends"),
+            bytes: [key, ns].concat().into_boxed_slice(),
+        })
+}
+
+#[cfg(test)]
+mod tests;
