@@ -1,0 +1,360 @@
+//! Rows of text fields, as the host's CSV source sends them, read into `serde` types.
+//!
+//! A field is an LEB128 length and its bytes. Where the program's type is a struct, the host sends just
+//! the struct's fields, in their order ([`struct_fields`]); otherwise name and value take turns.
+//! Invariant: a field is parsed as the type asks, never guessed.
+
+use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::{Decode, excerpt};
+
+/// Reads rows of fields.
+#[derive(Debug, Clone, Copy)]
+pub struct Fields {
+    /// The names of the fields, when the host was asked for them.
+    pub(crate) columns: Option<&'static [&'static str]>,
+}
+
+impl<T: DeserializeOwned> Decode<T> for Fields {
+    const FORMAT: &'static str = "fields";
+
+    fn decode(&self, bytes: &[u8]) -> Result<T, String> {
+        let mut row = Row {
+            rest: bytes,
+            columns: self.columns,
+            column: 0,
+        };
+        T::deserialize(&mut row).map_err(|e| format!("{e}: {}", excerpt(bytes)))
+    }
+}
+
+/// The names of a struct's fields, as `serde` knows them; `None` for anything but a struct.
+pub(crate) fn struct_fields<T: DeserializeOwned>() -> Option<&'static [&'static str]> {
+    let mut found = None;
+    // The probe gives no value, so this never succeeds; the names are what it is for.
+    let _ = T::deserialize(Probe { found: &mut found });
+    found
+}
+
+struct Probe<'a> {
+    found: &'a mut Option<&'static [&'static str]>,
+}
+
+type Problem = de::value::Error;
+
+impl<'de> de::Deserializer<'de> for Probe<'_> {
+    type Error = Problem;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Problem> {
+        Err(de::Error::custom("a probe"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Problem> {
+        *self.found = Some(fields);
+        Err(de::Error::custom("a probe"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+struct Row<'de> {
+    rest: &'de [u8],
+    columns: Option<&'static [&'static str]>,
+    column: usize,
+}
+
+impl<'de> Row<'de> {
+    fn next(&mut self) -> Result<Option<&'de str>, Problem> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let broken = || de::Error::custom("a broken row");
+        let (mut length, mut shift) = (0_usize, 0);
+        loop {
+            let (&byte, rest) = self.rest.split_first().ok_or_else(broken)?;
+            self.rest = rest;
+            length |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                break;
+            }
+            if shift > 28 {
+                return Err(broken());
+            }
+        }
+        let (field, rest) = self.rest.split_at_checked(length).ok_or_else(broken)?;
+        self.rest = rest;
+        self.column += 1;
+        let text = std::str::from_utf8(field)
+            .map_err(|_| de::Error::custom(format!("column {} is not valid UTF-8", self.column)))?;
+        Ok(Some(text))
+    }
+
+    fn cell(&self, text: &'de str) -> Cell<'de> {
+        let name = self
+            .columns
+            .and_then(|columns| columns.get(self.column - 1))
+            .copied();
+        Cell {
+            text,
+            name,
+            column: self.column,
+        }
+    }
+}
+
+impl<'de> de::Deserializer<'de> for &mut Row<'de> {
+    type Error = Problem;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        if self.columns.is_some() {
+            visitor.visit_seq(self)
+        } else {
+            visitor.visit_map(self)
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        self.deserialize_any(visitor)
+    }
+
+    /// Lists and tuples take the values only.
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        visitor.visit_seq(Values { row: self })
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Problem> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct map enum identifier ignored_any
+    }
+}
+
+impl<'de> de::SeqAccess<'de> for &mut Row<'de> {
+    type Error = Problem;
+
+    fn next_element_seed<S: de::DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Problem> {
+        let Some(text) = self.next()? else {
+            return Ok(None);
+        };
+        seed.deserialize(self.cell(text)).map(Some)
+    }
+}
+
+impl<'de> de::MapAccess<'de> for &mut Row<'de> {
+    type Error = Problem;
+
+    fn next_key_seed<S: de::DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Problem> {
+        let Some(name) = self.next()? else {
+            return Ok(None);
+        };
+        seed.deserialize(name.into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<S: de::DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<S::Value, Problem> {
+        let text = self
+            .next()?
+            .ok_or_else(|| de::Error::custom("a broken row"))?;
+        seed.deserialize(self.cell(text))
+    }
+}
+
+/// The values of a row without their names.
+struct Values<'a, 'de> {
+    row: &'a mut Row<'de>,
+}
+
+impl<'de> de::SeqAccess<'de> for Values<'_, 'de> {
+    type Error = Problem;
+
+    fn next_element_seed<S: de::DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Problem> {
+        if self.row.columns.is_none() && self.row.next()?.is_none() {
+            return Ok(None);
+        }
+        let Some(text) = self.row.next()? else {
+            return Ok(None);
+        };
+        seed.deserialize(self.row.cell(text)).map(Some)
+    }
+}
+
+/// One field; parsed when the type says as what.
+struct Cell<'de> {
+    text: &'de str,
+    name: Option<&'static str>,
+    column: usize,
+}
+
+impl Cell<'_> {
+    fn parse<T: std::str::FromStr>(&self, what: &str) -> Result<T, Problem> {
+        self.text.trim().parse().map_err(|_| {
+            let column = self
+                .name
+                .map_or_else(|| self.column.to_string(), |name| format!("`{name}`"));
+            de::Error::custom(format!("column {column} is `{}`, not {what}", self.text))
+        })
+    }
+}
+
+macro_rules! parsed {
+    ($($method:ident $visit:ident $what:literal),*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+            visitor.$visit(self.parse($what)?)
+        })*
+    };
+}
+
+impl<'de> de::Deserializer<'de> for Cell<'de> {
+    type Error = Problem;
+
+    parsed! {
+        deserialize_bool visit_bool "true or false",
+        deserialize_i8 visit_i8 "an 8-bit integer", deserialize_i16 visit_i16 "a 16-bit integer",
+        deserialize_i32 visit_i32 "a 32-bit integer", deserialize_i64 visit_i64 "a 64-bit integer",
+        deserialize_i128 visit_i128 "an integer",
+        deserialize_u8 visit_u8 "an unsigned 8-bit integer",
+        deserialize_u16 visit_u16 "an unsigned 16-bit integer",
+        deserialize_u32 visit_u32 "an unsigned 32-bit integer",
+        deserialize_u64 visit_u64 "an unsigned 64-bit integer",
+        deserialize_u128 visit_u128 "an unsigned integer",
+        deserialize_f32 visit_f32 "a number", deserialize_f64 visit_f64 "a number",
+        deserialize_char visit_char "one character"
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        visitor.visit_borrowed_str(self.text)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        if self.text.is_empty() {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        visitor.visit_enum(self.text.into_deserializer())
+    }
+
+    forward_to_deserialize_any! {
+        str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Trade {
+        symbol: String,
+        price: f64,
+        note: Option<String>,
+    }
+
+    fn row(fields: &[&str]) -> Vec<u8> {
+        fields
+            .iter()
+            .flat_map(|f| [&[f.len() as u8], f.as_bytes()].concat())
+            .collect()
+    }
+
+    fn check<T: DeserializeOwned + PartialEq + std::fmt::Debug>(
+        columns: Option<&'static [&'static str]>,
+        fields: &[&str],
+        expected: Result<T, &str>,
+    ) {
+        match (
+            Decode::<T>::decode(&Fields { columns }, &row(fields)),
+            expected,
+        ) {
+            (Ok(value), Ok(expected)) => assert_eq!(value, expected),
+            (Err(message), Err(part)) => assert!(message.contains(part), "{message}"),
+            (outcome, expected) => panic!("{outcome:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn rows_are_read_as_the_type_asks() {
+        let columns = struct_fields::<Trade>();
+        assert_eq!(columns, Some(&["symbol", "price", "note"][..]));
+        assert_eq!(struct_fields::<(String, u8)>(), None);
+        let trade = |note| Trade {
+            symbol: "A".to_owned(),
+            price: 1.5,
+            note,
+        };
+        check(columns, &["A", "1.5", ""], Ok(trade(None)));
+        check(columns, &["A", "1.5", "x"], Ok(trade(Some("x".to_owned()))));
+        check::<Trade>(
+            columns,
+            &["A", "cheap", ""],
+            Err("column `price` is `cheap`, not a number"),
+        );
+        check(None, &["a", "1", "b", "2"], Ok((1, 2)));
+        let map = std::collections::BTreeMap::from([("a".to_owned(), "1".to_owned())]);
+        check(None, &["a", "1"], Ok(map));
+        check::<(u8, u8)>(None, &["a", "1", "b", "-2"], Err("column 4 is `-2`"));
+    }
+}

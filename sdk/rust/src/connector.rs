@@ -1,0 +1,384 @@
+//! The host's connectors, as a program names them.
+//!
+//! A builder here only collects options; the host checks them when the job is submitted and says which
+//! option is wrong. Invariant: what a connector can do is written down once, in the host.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::bindings::exports::wasmill::dataflow::job::Connector;
+use crate::codec::{Csv, Decode, Encode, Fields, Json, Postcard, Record, Text, struct_fields};
+
+/// A connector that reads records of type `T`.
+pub trait Source<T> {
+    /// How its records are read.
+    type Codec: Decode<T>;
+
+    /// The connector's options and its codec.
+    fn into_parts(self) -> (Connector, Self::Codec);
+}
+
+/// A connector that writes records of type `T`.
+pub trait Sink<T> {
+    /// The format's name on the edge to the sink.
+    const FORMAT: &'static str;
+    /// How records are written.
+    type Codec: Encode<T>;
+
+    /// The connector's options and its codec.
+    fn into_parts(self) -> (Connector, Self::Codec);
+}
+
+fn connector(name: &str) -> Connector {
+    Connector {
+        name: name.to_owned(),
+        options: Vec::new(),
+    }
+}
+
+/// Files: one, those of a directory, or those that match a pattern; as a sink, part files in a
+/// directory.
+#[derive(Debug, Clone)]
+pub struct File<F> {
+    connector: Connector,
+    delimiter: u8,
+    format: PhantomData<F>,
+}
+
+/// Files of plain lines.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines;
+
+/// Files of comma-separated values with a header line.
+#[derive(Debug, Clone, Copy)]
+pub struct CsvLines;
+
+/// Files of one JSON document per line.
+#[derive(Debug, Clone, Copy)]
+pub struct JsonLines;
+
+impl File<Lines> {
+    /// Lines of text: reads `String`s, writes anything that can be displayed.
+    pub fn lines(path: impl Into<String>) -> Self {
+        Self::new("lines", path.into())
+    }
+}
+
+impl File<CsvLines> {
+    /// Comma-separated values. A source reads a header line in each file and then rows: into a struct
+    /// by the names of its fields, into a tuple or list by position. A sink writes a struct's or a
+    /// tuple's fields in order.
+    pub fn csv(path: impl Into<String>) -> Self {
+        Self::new("csv", path.into())
+    }
+
+    /// Separates fields by another character than a comma.
+    pub fn delimiter(mut self, delimiter: u8) -> Self {
+        self.delimiter = delimiter;
+        self.option("delimiter", char::from(delimiter))
+    }
+
+    /// For sources: lets quoted fields span lines; each file is then read by one subtask.
+    pub fn multiline(self) -> Self {
+        self.option("multiline", true)
+    }
+
+    /// For sinks: writes this line at the start of each part file.
+    pub fn header(self, line: &str) -> Self {
+        self.option("header", line)
+    }
+}
+
+impl File<JsonLines> {
+    /// One JSON document per line.
+    pub fn json_lines(path: impl Into<String>) -> Self {
+        Self::new("json-lines", path.into())
+    }
+}
+
+impl<F> File<F> {
+    fn new(format: &str, path: String) -> Self {
+        let file = Self {
+            connector: connector("file"),
+            delimiter: b',',
+            format: PhantomData,
+        };
+        file.option("path", path).option("format", format)
+    }
+
+    /// For sources: reads big files in parts of about this many bytes, in parallel.
+    pub fn split_bytes(self, bytes: u64) -> Self {
+        self.option("split-bytes", bytes)
+    }
+
+    /// For sinks: replaces part files that are already in the directory.
+    pub fn overwrite(self) -> Self {
+        self.option("on-existing", "overwrite")
+    }
+
+    /// For sinks: adds to part files that are already in the directory.
+    pub fn append(self) -> Self {
+        self.option("on-existing", "append")
+    }
+
+    /// For sinks: starts another part file after about this many bytes.
+    pub fn roll_bytes(self, bytes: u64) -> Self {
+        self.option("roll-bytes", bytes)
+    }
+
+    fn option(mut self, name: &str, value: impl ToString) -> Self {
+        self.connector
+            .options
+            .push((name.to_owned(), value.to_string()));
+        self
+    }
+}
+
+impl Source<String> for File<Lines> {
+    type Codec = Text;
+
+    fn into_parts(self) -> (Connector, Text) {
+        (self.connector, Text)
+    }
+}
+
+impl<T: DeserializeOwned + 'static> Source<T> for File<CsvLines> {
+    type Codec = Fields;
+
+    fn into_parts(self) -> (Connector, Fields) {
+        let columns = struct_fields::<T>();
+        let names = columns.map(|columns| serde_json::json!(columns).to_string());
+        let file = match names {
+            Some(names) => self.option("columns", names),
+            None => self,
+        };
+        (file.connector, Fields { columns })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> Source<T> for File<JsonLines> {
+    type Codec = Json;
+
+    fn into_parts(self) -> (Connector, Json) {
+        (self.connector, Json)
+    }
+}
+
+impl<T: std::fmt::Display + 'static> Sink<T> for File<Lines> {
+    const FORMAT: &'static str = "text";
+    type Codec = Text;
+
+    fn into_parts(self) -> (Connector, Text) {
+        (self.connector, Text)
+    }
+}
+
+impl<T: Serialize + 'static> Sink<T> for File<CsvLines> {
+    const FORMAT: &'static str = "text";
+    type Codec = Csv;
+
+    /// The separator is the encoder's business; the sink writes lines.
+    fn into_parts(mut self) -> (Connector, Csv) {
+        self.connector
+            .options
+            .retain(|(name, _)| name != "delimiter");
+        (
+            self.connector,
+            Csv {
+                delimiter: self.delimiter,
+            },
+        )
+    }
+}
+
+impl<T: Serialize + 'static> Sink<T> for File<JsonLines> {
+    const FORMAT: &'static str = "json";
+    type Codec = Json;
+
+    fn into_parts(self) -> (Connector, Json) {
+        (self.connector, Json)
+    }
+}
+
+/// Lines from a TCP connection.
+#[derive(Debug, Clone)]
+pub struct Socket(Connector);
+
+impl Socket {
+    /// Connects to `host:port` and reads lines until the peer closes.
+    pub fn lines(host: impl Into<String>, port: u16) -> Self {
+        let mut socket = connector("socket");
+        socket.options = vec![
+            ("host".to_owned(), host.into()),
+            ("port".to_owned(), port.to_string()),
+        ];
+        Self(socket)
+    }
+}
+
+impl Source<String> for Socket {
+    type Codec = Text;
+
+    fn into_parts(self) -> (Connector, Text) {
+        (self.0, Text)
+    }
+}
+
+/// Made-up records, for trying things.
+#[derive(Debug, Clone)]
+pub struct Datagen {
+    connector: Connector,
+    fields: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Default for Datagen {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Datagen {
+    /// Records without fields, without end, as fast as they are taken.
+    pub fn new() -> Self {
+        Self {
+            connector: connector("datagen"),
+            fields: serde_json::Map::new(),
+        }
+    }
+
+    /// Ends after this many records.
+    pub fn rows(self, rows: u64) -> Self {
+        self.option("rows", rows)
+    }
+
+    /// Makes this many records a second, all subtasks together.
+    pub fn rate(self, per_second: f64) -> Self {
+        self.option("rate", per_second)
+    }
+
+    /// Chooses other random values.
+    pub fn seed(self, seed: u64) -> Self {
+        self.option("seed", seed)
+    }
+
+    /// A field that counts up from `start`.
+    pub fn sequence(self, name: &str, start: u64) -> Self {
+        self.field(
+            name,
+            serde_json::json!({ "kind": "sequence", "start": start }),
+        )
+    }
+
+    /// A field of random integers, both ends included.
+    pub fn random_int(self, name: &str, min: i64, max: i64) -> Self {
+        self.field(
+            name,
+            serde_json::json!({ "kind": "random-int", "min": min, "max": max }),
+        )
+    }
+
+    /// A field of random numbers.
+    pub fn random_float(self, name: &str, min: f64, max: f64) -> Self {
+        self.field(
+            name,
+            serde_json::json!({ "kind": "random-float", "min": min, "max": max }),
+        )
+    }
+
+    /// A field of random text.
+    pub fn random_string(self, name: &str, length: u32) -> Self {
+        self.field(
+            name,
+            serde_json::json!({ "kind": "random-string", "length": length }),
+        )
+    }
+
+    /// A field that is one of these texts.
+    pub fn choice(self, name: &str, values: &[&str]) -> Self {
+        self.field(
+            name,
+            serde_json::json!({ "kind": "choice", "values": values }),
+        )
+    }
+
+    fn field(mut self, name: &str, generator: serde_json::Value) -> Self {
+        self.fields.insert(name.to_owned(), generator);
+        self
+    }
+
+    fn option(mut self, name: &str, value: impl ToString) -> Self {
+        self.connector
+            .options
+            .push((name.to_owned(), value.to_string()));
+        self
+    }
+}
+
+impl<T: DeserializeOwned + 'static> Source<T> for Datagen {
+    type Codec = Json;
+
+    fn into_parts(self) -> (Connector, Json) {
+        let fields = serde_json::Value::Object(self.fields.clone()).to_string();
+        (self.option("fields", fields).connector, Json)
+    }
+}
+
+/// Prints records to the standard output, as they display.
+#[derive(Debug, Clone)]
+pub struct Print(Connector);
+
+impl Default for Print {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Print {
+    /// Prints one record per line.
+    pub fn new() -> Self {
+        Self(connector("print"))
+    }
+
+    /// Puts a text before each line.
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        self.0
+            .options
+            .push(("prefix".to_owned(), prefix.to_owned()));
+        self
+    }
+}
+
+impl<T: std::fmt::Debug + 'static> Sink<T> for Print {
+    const FORMAT: &'static str = "text";
+    type Codec = Debugged;
+
+    fn into_parts(self) -> (Connector, Debugged) {
+        (self.0, Debugged)
+    }
+}
+
+/// Writes records as `{:?}` does, as a person wants to see tuples and structs.
+#[derive(Debug, Clone, Copy)]
+pub struct Debugged;
+
+impl<T: std::fmt::Debug> Encode<T> for Debugged {
+    fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), String> {
+        use std::io::Write;
+        write!(out, "{value:?}").map_err(|e| e.to_string())
+    }
+}
+
+/// Drops records; for measuring.
+#[derive(Debug, Clone, Copy)]
+pub struct Blackhole;
+
+impl<T: Record> Sink<T> for Blackhole {
+    const FORMAT: &'static str = "postcard";
+    type Codec = Postcard;
+
+    fn into_parts(self) -> (Connector, Postcard) {
+        (connector("blackhole"), Postcard)
+    }
+}

@@ -1,0 +1,320 @@
+//! The environment that a program builds its graph in.
+//!
+//! [`Env`] numbers operators and edges in the order in which the program makes them, so a second run
+//! of the same program gives the same numbers. Invariant: building never fails on the spot; what is
+//! wrong is remembered and reported by `describe`, with the first mistake first.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::str::FromStr;
+
+use anyhow::{Result, anyhow};
+
+use crate::bindings::exports::wasmill::dataflow::job::{
+    Chaining, Edge, JobGraph, OperatorKind, OperatorSpec, Partitioning, StateSpec,
+};
+use crate::connector::Source;
+use crate::pipe::{End, FromConnector};
+use crate::runtime::Scope;
+use crate::source::{FromGuest, GuestSource};
+use crate::stream::Stream;
+
+/// The main function of a bundle.
+pub type Main = fn(&Env) -> Result<()>;
+
+/// Where a program builds its graph; also gives it its arguments.
+#[derive(Clone)]
+pub struct Env {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    args: Vec<String>,
+    graph: RefCell<Graph>,
+    /// The subtask that is being built; none while the graph is only described.
+    scope: Option<Scope>,
+}
+
+struct Graph {
+    job: JobGraph,
+    used_args: Vec<String>,
+    mistakes: Vec<String>,
+    /// The operator of each side output.
+    side_outputs: Vec<u32>,
+}
+
+/// An input of an operator.
+#[derive(Debug, Clone, Copy)]
+pub struct Port {
+    pub(crate) operator: u32,
+    pub(crate) input: u32,
+}
+
+impl std::fmt::Debug for Env {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Env")
+            .field("args", &self.inner.args)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Env {
+    pub(crate) fn new(args: Vec<String>, scope: Option<Scope>) -> Self {
+        let job = JobGraph {
+            name: "job".to_owned(),
+            operators: Vec::new(),
+            edges: Vec::new(),
+            parallelism: None,
+        };
+        let graph = Graph {
+            job,
+            used_args: Vec::new(),
+            mistakes: Vec::new(),
+            side_outputs: Vec::new(),
+        };
+        Self {
+            inner: Rc::new(Inner {
+                args,
+                graph: RefCell::new(graph),
+                scope,
+            }),
+        }
+    }
+
+    /// Names the job.
+    pub fn name(&self, name: impl Into<String>) {
+        self.inner.graph.borrow_mut().job.name = name.into();
+    }
+
+    /// Sets the parallelism of operators that name none; the submitter's choice otherwise.
+    pub fn parallelism(&self, parallelism: u32) {
+        self.inner.graph.borrow_mut().job.parallelism = Some(parallelism);
+    }
+
+    /// The value of the argument `--name VALUE` or `--name=VALUE`.
+    ///
+    /// # Errors
+    /// When the argument is missing or is not a `T`.
+    pub fn arg_as<T: FromStr>(&self, name: &str) -> Result<T>
+    where
+        T::Err: std::fmt::Display,
+    {
+        self.arg_opt(name)?.ok_or_else(|| {
+            anyhow!("the argument `--{name}` is missing; add `--{name} VALUE` after `--`")
+        })
+    }
+
+    /// The text of the argument `--name VALUE`.
+    ///
+    /// # Errors
+    /// When the argument is missing.
+    pub fn arg(&self, name: &str) -> Result<String> {
+        self.arg_as(name)
+    }
+
+    /// As [`Env::arg_as`], with a default for a missing argument.
+    ///
+    /// # Errors
+    /// When the argument is there but is not a `T`.
+    pub fn arg_or<T: FromStr>(&self, name: &str, default: T) -> Result<T>
+    where
+        T::Err: std::fmt::Display,
+    {
+        Ok(self.arg_opt(name)?.unwrap_or(default))
+    }
+
+    /// As [`Env::arg_as`], `None` for a missing argument.
+    ///
+    /// # Errors
+    /// When the argument is there but is not a `T`.
+    pub fn arg_opt<T: FromStr>(&self, name: &str) -> Result<Option<T>>
+    where
+        T::Err: std::fmt::Display,
+    {
+        self.inner
+            .graph
+            .borrow_mut()
+            .used_args
+            .push(name.to_owned());
+        let Some(text) = find_arg(&self.inner.args, name)? else {
+            return Ok(None);
+        };
+        let value = text
+            .parse()
+            .map_err(|e| anyhow!("the argument `--{name} {text}` is no good: {e}"))?;
+        Ok(Some(value))
+    }
+
+    /// Whether the argument `--name`, which takes no value, was given.
+    pub fn flag(&self, name: &str) -> bool {
+        self.inner
+            .graph
+            .borrow_mut()
+            .used_args
+            .push(name.to_owned());
+        self.inner
+            .args
+            .iter()
+            .any(|arg| arg.strip_prefix("--") == Some(name))
+    }
+
+    /// A stream that a connector of the host reads, for instance [`File::lines`](crate::File::lines).
+    pub fn source<T: 'static, S: Source<T>>(
+        &self,
+        source: S,
+    ) -> Stream<T, FromConnector<T, S::Codec>> {
+        let (connector, codec) = source.into_parts();
+        let name = format!("Source: {}", connector.name);
+        let operator =
+            self.add_operator(&name, OperatorKind::SourceConnector(connector), Vec::new());
+        Stream::new(self, FromConnector::new(operator, codec))
+    }
+
+    /// A stream that code of this bundle makes, for instance [`generate`](crate::generate).
+    pub fn guest_source<S: GuestSource>(&self, source: S) -> Stream<S::Item, End<FromGuest<S>>> {
+        let operator = self.add_operator("Source: guest", OperatorKind::GuestSource, Vec::new());
+        Stream::new(self, End(FromGuest::new(operator, source)))
+    }
+
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.inner.scope.as_ref()
+    }
+
+    pub(crate) fn add_operator(
+        &self,
+        name: &str,
+        kind: OperatorKind,
+        states: Vec<StateSpec>,
+    ) -> u32 {
+        let operators = &mut self.inner.graph.borrow_mut().job.operators;
+        let id = operators.len() as u32;
+        operators.push(OperatorSpec {
+            id,
+            name: name.to_owned(),
+            kind,
+            chaining: Chaining::Always,
+            states,
+            uid: None,
+            parallelism: None,
+            max_parallelism: None,
+            slot_sharing_group: None,
+            co_location: None,
+        });
+        id
+    }
+
+    pub(crate) fn edit(&self, operator: u32, change: impl FnOnce(&mut OperatorSpec)) {
+        change(&mut self.inner.graph.borrow_mut().job.operators[operator as usize]);
+    }
+
+    /// Adds an edge; its id is also made known to the subtask that is being built.
+    pub(crate) fn add_edge(
+        &self,
+        upstream: u32,
+        output: u32,
+        to: Port,
+        partitioning: Partitioning,
+        format: &str,
+    ) -> u32 {
+        let edges = &mut self.inner.graph.borrow_mut().job.edges;
+        let id = edges.len() as u32;
+        let Port {
+            operator: downstream,
+            input,
+        } = to;
+        let format = format.to_owned();
+        edges.push(Edge {
+            upstream,
+            output,
+            downstream,
+            input,
+            partitioning,
+            format,
+        });
+        if let Some(scope) = &self.inner.scope {
+            scope.learn_edge(id, upstream, downstream);
+        }
+        id
+    }
+
+    /// The number of the next side output of an operator; 0 is the main output.
+    pub(crate) fn next_side_output(&self, operator: u32) -> u32 {
+        let sides = &mut self.inner.graph.borrow_mut().side_outputs;
+        sides.push(operator);
+        sides.iter().filter(|owner| **owner == operator).count() as u32
+    }
+
+    pub(crate) fn mistake(&self, mistake: String) {
+        self.inner.graph.borrow_mut().mistakes.push(mistake);
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.inner.graph.borrow().mistakes.first() {
+            Some(mistake) => Err(anyhow!("{mistake}")),
+            None => Ok(()),
+        }
+    }
+
+    fn unknown_arg(&self) -> Result<()> {
+        let graph = self.inner.graph.borrow();
+        for arg in &self.inner.args {
+            let Some(name) = arg.strip_prefix("--") else {
+                continue;
+            };
+            let name = name.split('=').next().unwrap_or(name);
+            if !name.is_empty() && !graph.used_args.iter().any(|used| used == name) {
+                let mut known: Vec<_> = graph
+                    .used_args
+                    .iter()
+                    .map(|used| format!("`--{used}`"))
+                    .collect();
+                known.sort();
+                known.dedup();
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                return Err(anyhow!(
+                    "the job has no argument `--{name}`; it reads: {known}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs the program to learn its graph.
+pub(crate) fn describe(main: Main, args: &[String]) -> Result<JobGraph, String> {
+    let env = Env::new(args.to_vec(), None);
+    let outcome = main(&env)
+        .and_then(|()| env.check())
+        .and_then(|()| env.unknown_arg());
+    match outcome {
+        Ok(()) => Ok(env.inner.graph.borrow().job.clone()),
+        Err(error) => Err(format!("{error:#}")),
+    }
+}
+
+fn find_arg<'a>(args: &'a [String], name: &str) -> Result<Option<&'a str>> {
+    let mut found = None;
+    for (index, arg) in args.iter().enumerate() {
+        let Some(rest) = arg
+            .strip_prefix("--")
+            .and_then(|arg| arg.strip_prefix(name))
+        else {
+            continue;
+        };
+        if let Some(value) = rest.strip_prefix('=') {
+            found = Some(value);
+        } else if rest.is_empty() {
+            let value = args.get(index + 1).filter(|value| !value.starts_with("--"));
+            found = Some(
+                value
+                    .ok_or_else(|| anyhow!("the argument `--{name}` needs a value"))?
+                    .as_str(),
+            );
+        }
+    }
+    Ok(found)
+}

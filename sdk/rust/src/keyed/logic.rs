@@ -1,0 +1,225 @@
+//! What keyed operators do with a record and the state of its key.
+
+use std::marker::PhantomData;
+
+use anyhow::Result;
+
+use crate::codec::Record;
+use crate::pipe::Down;
+use crate::process::KeyedContext;
+use crate::runtime::Shared;
+use crate::state::ValueState;
+use crate::stream::Collector;
+
+/// What a keyed operator does with a record.
+pub trait KeyedLogic<T, K>: 'static {
+    /// What it emits.
+    type Out: Record;
+
+    /// Processes a record.
+    fn element<D: Down<Self::Out>>(
+        &mut self,
+        record: T,
+        cx: &mut KeyedContext<'_, K>,
+        shared: &Shared,
+        down: &mut D,
+    );
+}
+
+/// See [`KeyedStream::reduce`](crate::KeyedStream::reduce).
+pub struct Reducing<T, F> {
+    state: ValueState<T>,
+    f: F,
+}
+
+impl<T, F> Reducing<T, F> {
+    pub(crate) fn new(state: ValueState<T>, f: F) -> Self {
+        Self { state, f }
+    }
+}
+
+impl<T: Record + Clone, K, F: FnMut(T, T) -> T + 'static> KeyedLogic<T, K> for Reducing<T, F> {
+    type Out = T;
+
+    #[inline]
+    fn element<D: Down<T>>(
+        &mut self,
+        record: T,
+        _: &mut KeyedContext<'_, K>,
+        shared: &Shared,
+        down: &mut D,
+    ) {
+        let f = &mut self.f;
+        let outcome = self.state.entry(|value| {
+            let next = match value.take() {
+                Some(known) => f(known, record),
+                None => record,
+            };
+            down.push_ref(value.insert(next));
+        });
+        if let Err(error) = outcome {
+            shared.fail_user(&error);
+        }
+    }
+}
+
+/// Folds records into an accumulator.
+pub trait Aggregate<T>: 'static {
+    /// What is kept per key.
+    type Accumulator: Record;
+    /// What is emitted, together with the key.
+    type Out: Record;
+
+    /// The accumulator of a key without records.
+    fn create(&self) -> Self::Accumulator;
+
+    /// Adds a record.
+    fn add(&self, accumulator: &mut Self::Accumulator, record: T);
+
+    /// The result so far.
+    fn result(&self, accumulator: &Self::Accumulator) -> Self::Out;
+
+    /// Adds the records of `other` to `accumulator`.
+    fn merge(&self, accumulator: &mut Self::Accumulator, other: Self::Accumulator);
+}
+
+/// Counts records.
+#[derive(Debug, Clone, Copy)]
+pub struct Count;
+
+impl<T> Aggregate<T> for Count {
+    type Accumulator = u64;
+    type Out = u64;
+
+    fn create(&self) -> u64 {
+        0
+    }
+
+    fn add(&self, accumulator: &mut u64, _: T) {
+        *accumulator += 1;
+    }
+
+    fn result(&self, accumulator: &u64) -> u64 {
+        *accumulator
+    }
+
+    fn merge(&self, accumulator: &mut u64, other: u64) {
+        *accumulator += other;
+    }
+}
+
+/// See [`KeyedStream::aggregate`](crate::KeyedStream::aggregate).
+pub struct Aggregating<T, A: Aggregate<T>> {
+    state: ValueState<A::Accumulator>,
+    aggregate: A,
+}
+
+impl<T, A: Aggregate<T>> Aggregating<T, A> {
+    pub(crate) fn new(state: ValueState<A::Accumulator>, aggregate: A) -> Self {
+        Self { state, aggregate }
+    }
+}
+
+impl<T: 'static, K: crate::keyed::Key, A: Aggregate<T>> KeyedLogic<T, K> for Aggregating<T, A> {
+    type Out = (K, A::Out);
+
+    #[inline]
+    fn element<D: Down<Self::Out>>(
+        &mut self,
+        record: T,
+        cx: &mut KeyedContext<'_, K>,
+        shared: &Shared,
+        down: &mut D,
+    ) {
+        let aggregate = &self.aggregate;
+        let outcome = self.state.entry(|value| {
+            let accumulator = value.get_or_insert_with(|| aggregate.create());
+            aggregate.add(accumulator, record);
+            aggregate.result(accumulator)
+        });
+        match outcome {
+            Ok(result) => down.push((cx.key().clone(), result)),
+            Err(error) => shared.fail_user(&error),
+        }
+    }
+}
+
+/// See [`KeyedStream::process`](crate::KeyedStream::process).
+pub struct Processing<O, F> {
+    f: F,
+    records: PhantomData<fn() -> O>,
+}
+
+impl<O, F> Processing<O, F> {
+    pub(crate) fn new(f: F) -> Self {
+        Self {
+            f,
+            records: PhantomData,
+        }
+    }
+}
+
+impl<T, K, O, F> KeyedLogic<T, K> for Processing<O, F>
+where
+    O: Record,
+    F: FnMut(T, &mut KeyedContext<'_, K>, &mut Collector<'_, O>) -> Result<()> + 'static,
+{
+    type Out = O;
+
+    #[inline]
+    fn element<D: Down<O>>(
+        &mut self,
+        record: T,
+        cx: &mut KeyedContext<'_, K>,
+        shared: &Shared,
+        down: &mut D,
+    ) {
+        if let Err(error) = (self.f)(record, cx, &mut Collector::new(down)) {
+            shared.fail_user(&error);
+        }
+    }
+}
+
+/// An object that processes the records of a keyed stream.
+pub trait KeyedProcess<K, T>: 'static {
+    /// What it emits.
+    type Out: Record;
+
+    /// Processes a record; states are those of its key.
+    ///
+    /// # Errors
+    /// An error fails the job.
+    fn process(
+        &mut self,
+        record: T,
+        cx: &mut KeyedContext<'_, K>,
+        out: &mut Collector<'_, Self::Out>,
+    ) -> Result<()>;
+}
+
+/// See [`KeyedStream::process_with`](crate::KeyedStream::process_with).
+pub struct ProcessingWith<P> {
+    process: P,
+}
+
+impl<P> ProcessingWith<P> {
+    pub(crate) fn new(process: P) -> Self {
+        Self { process }
+    }
+}
+
+impl<T, K, P: KeyedProcess<K, T>> KeyedLogic<T, K> for ProcessingWith<P> {
+    type Out = P::Out;
+
+    fn element<D: Down<P::Out>>(
+        &mut self,
+        record: T,
+        cx: &mut KeyedContext<'_, K>,
+        shared: &Shared,
+        down: &mut D,
+    ) {
+        if let Err(error) = self.process.process(record, cx, &mut Collector::new(down)) {
+            shared.fail_user(&error);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A bundle's code without Wasm: the same runtime, compiled natively, behind the same calls.
+//!
+//! Used by [`crate::testing`] and by programs that compare the sandbox with native code. The host is
+//! lent to the thread for the length of a call, because on Wasm it is ambient too. Invariant: outside a
+//! call no host is installed, and host functions then panic with a message that says so.
+
+use std::any::Any;
+use std::cell::RefCell;
+
+use crate::env::Main;
+use crate::host::{
+    Batch, Blobs, Changes, Failure, Level, OperatorState, OptionalBlobs, Page, PollStatus,
+    TaskContext,
+};
+use crate::runtime::Runtime;
+
+/// What the imports of `wit/` are on Wasm.
+///
+/// A host that cannot do something remembers why and reports it after the call: native code cannot be
+/// stopped in the middle.
+pub trait Host: Any {
+    /// See `output.emit`.
+    fn emit(&mut self, output: u32, records: &Batch);
+    /// See `state.get`.
+    fn state_get(&mut self, state: u32, keys: &Blobs, sub_keys: &Blobs) -> OptionalBlobs;
+    /// See `state.write`.
+    fn state_write(&mut self, state: u32, changes: &Changes);
+    /// See `state.scan`.
+    fn state_scan(&mut self, state: u32, key: &[u8], after: Option<&[u8]>, limit: u32) -> Page;
+    /// See `context.now`.
+    fn now(&mut self) -> i64;
+    /// See `context.random`.
+    fn random(&mut self) -> u64;
+    /// See `context.log`.
+    fn log(&mut self, level: Level, message: &str);
+    /// See `context.counter-add`.
+    fn counter_add(&mut self, name: &str, delta: u64);
+    /// See `context.gauge-set`.
+    fn gauge_set(&mut self, name: &str, value: f64);
+    /// See `context.histogram-record`.
+    fn histogram_record(&mut self, name: &str, value: f64);
+}
+
+thread_local! {
+    static HOST: RefCell<Option<Box<dyn Host>>> = const { RefCell::new(None) };
+}
+
+/// Runs `call` with the host of the current call.
+#[cfg_attr(
+    target_arch = "wasm32",
+    expect(dead_code, reason = "on Wasm the host is imported")
+)]
+pub(crate) fn with_host<R>(call: impl FnOnce(&mut dyn Host) -> R) -> R {
+    HOST.with_borrow_mut(|host| {
+        let host = host
+            .as_mut()
+            .expect("host functions are called while a task or a test runs");
+        call(host.as_mut())
+    })
+}
+
+/// One subtask of a job, run natively.
+pub struct Instance {
+    runtime: Runtime,
+    host: Option<Box<dyn Host>>,
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").finish_non_exhaustive()
+    }
+}
+
+impl Instance {
+    /// Builds the operators that `context` names.
+    ///
+    /// # Errors
+    /// When the program fails, or does not have these operators.
+    pub fn open(main: Main, context: TaskContext, host: Box<dyn Host>) -> Result<Self, Failure> {
+        let mut host = Some(host);
+        let runtime = lend(&mut host, || Runtime::open(main, context))?;
+        Ok(Self { runtime, host })
+    }
+
+    /// The host that was handed over.
+    pub fn host(&mut self) -> &mut dyn Host {
+        self.host
+            .as_mut()
+            .expect("the host is here between calls")
+            .as_mut()
+    }
+
+    /// See `operator.process`.
+    pub fn process(&mut self, input: u32, records: &Batch) -> Result<(), Failure> {
+        lend(&mut self.host, || self.runtime.process(input, records))
+    }
+
+    /// See `operator.on-watermark`.
+    pub fn on_watermark(&mut self, input: u32, time: i64) -> Result<(), Failure> {
+        lend(&mut self.host, || self.runtime.on_watermark(input, time))
+    }
+
+    /// See `operator.end-of-input`.
+    pub fn end_of_input(&mut self, input: u32) -> Result<(), Failure> {
+        lend(&mut self.host, || self.runtime.end_of_input(input))
+    }
+
+    /// See `operator.snapshot`.
+    pub fn snapshot(&mut self) -> Result<Vec<OperatorState>, Failure> {
+        lend(&mut self.host, || self.runtime.snapshot())
+    }
+
+    /// See `source.assign`.
+    pub fn assign(&mut self, splits: &Blobs) -> Result<(), Failure> {
+        lend(&mut self.host, || self.runtime.assign(splits))
+    }
+
+    /// See `source.poll`.
+    pub fn poll(&mut self, max_records: u32) -> Result<PollStatus, Failure> {
+        lend(&mut self.host, || self.runtime.poll(max_records))
+    }
+
+    /// See `source.snapshot`.
+    pub fn snapshot_splits(&mut self) -> Result<Blobs, Failure> {
+        lend(&mut self.host, || self.runtime.snapshot_splits())
+    }
+}
+
+/// See `source.splits`; needs no instance.
+///
+/// # Errors
+/// When the program fails, or the operator is not a source.
+pub fn splits(
+    main: Main,
+    args: &[String],
+    operator: u32,
+    parallelism: u32,
+) -> Result<Blobs, Failure> {
+    Runtime::splits(main, args, operator, parallelism)
+}
+
+/// See `job.describe`.
+///
+/// # Errors
+/// The program's error, as a text.
+pub fn describe(
+    main: Main,
+    args: &[String],
+) -> Result<crate::bindings::exports::wasmill::dataflow::job::JobGraph, String> {
+    crate::env::describe(main, args)
+}
+
+fn lend<R>(host: &mut Option<Box<dyn Host>>, call: impl FnOnce() -> R) -> R {
+    HOST.set(host.take());
+    let result = call();
+    *host = HOST.take();
+    result
+}

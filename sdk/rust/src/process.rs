@@ -1,0 +1,320 @@
+//! Process functions: code that sees each record with its context, keeps state, and may fail.
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use anyhow::Result;
+
+use crate::codec::Record;
+use crate::env::Env;
+use crate::pipe::{Down, Node, Outlet, Pipe, Stage};
+use crate::runtime::{NO_TIMESTAMP, Scope, Shared};
+use crate::stream::Collector;
+
+/// What a process function can ask about the record it processes.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    shared: &'a Shared,
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("timestamp", &self.timestamp())
+            .finish()
+    }
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(shared: &'a Shared) -> Self {
+        Self { shared }
+    }
+
+    /// The record's event time in milliseconds since the epoch, if it has one.
+    pub fn timestamp(&self) -> Option<i64> {
+        Some(self.shared.timestamp()).filter(|timestamp| *timestamp != NO_TIMESTAMP)
+    }
+
+    /// The host's clock, in milliseconds since the epoch.
+    pub fn now(&self) -> i64 {
+        crate::host::now()
+    }
+
+    /// Emits a record to a side output, with the timestamp of the current record.
+    pub fn side<S: Record + Clone>(&self, output: &SideOutput<S>, record: S) {
+        output.outlet.push(record);
+    }
+}
+
+/// What a process function on a keyed stream can ask about the record it processes.
+#[derive(Clone, Copy)]
+pub struct KeyedContext<'a, K> {
+    context: Context<'a>,
+    key: &'a K,
+}
+
+impl<K> std::fmt::Debug for KeyedContext<'_, K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.context.fmt(f)
+    }
+}
+
+impl<'a, K> KeyedContext<'a, K> {
+    pub(crate) fn new(shared: &'a Shared, key: &'a K) -> Self {
+        Self {
+            context: Context::new(shared),
+            key,
+        }
+    }
+
+    /// The key of the record.
+    pub fn key(&self) -> &'a K {
+        self.key
+    }
+}
+
+impl<'a, K> std::ops::Deref for KeyedContext<'a, K> {
+    type Target = Context<'a>;
+
+    fn deref(&self) -> &Context<'a> {
+        &self.context
+    }
+}
+
+/// An output besides the main one, of records of its own type.
+///
+/// Make it before the operator, emit with [`Context::side`], and read it with
+/// [`Stream::side_output`](crate::Stream::side_output). Records emitted to an output that nobody reads
+/// are dropped.
+pub struct SideOutput<T> {
+    outlet: Rc<Outlet<T>>,
+    owner: Rc<Cell<Option<(u32, u32)>>>,
+}
+
+impl<T> Clone for SideOutput<T> {
+    fn clone(&self) -> Self {
+        Self {
+            outlet: Rc::clone(&self.outlet),
+            owner: Rc::clone(&self.owner),
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for SideOutput<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SideOutput")
+            .field("owner", &self.owner.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Record> Default for SideOutput<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Record> SideOutput<T> {
+    /// An output that belongs to no operator yet.
+    pub fn new() -> Self {
+        Self {
+            outlet: Outlet::new(),
+            owner: Rc::new(Cell::new(None)),
+        }
+    }
+
+    /// Makes the output one of the operator's, with a number of its own.
+    pub(crate) fn attach(&self, env: &Env, operator: u32) -> (u32, Rc<Outlet<T>>) {
+        let (owner, output) = match self.owner.get() {
+            Some(attached) => attached,
+            None => (operator, env.next_side_output(operator)),
+        };
+        if owner != operator {
+            env.mistake(format!(
+                "a side output of operator {owner} is read from operator {operator}; use one `SideOutput` \
+                 per operator"
+            ));
+        }
+        self.owner.set(Some((owner, output)));
+        (output, Rc::clone(&self.outlet))
+    }
+}
+
+/// An object that processes records.
+pub trait Process<T>: 'static {
+    /// What it emits.
+    type Out: Record;
+
+    /// Processes a record.
+    ///
+    /// # Errors
+    /// An error fails the job.
+    fn process(
+        &mut self,
+        record: T,
+        cx: &mut Context<'_>,
+        out: &mut Collector<'_, Self::Out>,
+    ) -> Result<()>;
+
+    /// Called once, after the last record.
+    ///
+    /// # Errors
+    /// An error fails the job.
+    fn end(&mut self, out: &mut Collector<'_, Self::Out>) -> Result<()> {
+        let _ = out;
+        Ok(())
+    }
+}
+
+/// See [`Stream::process`](crate::Stream::process).
+pub struct ProcessStage<T, O, P, F> {
+    operator: u32,
+    prev: P,
+    f: F,
+    records: PhantomData<fn(T) -> O>,
+}
+
+impl<T, O, P, F> ProcessStage<T, O, P, F> {
+    pub(crate) fn new(operator: u32, prev: P, f: F) -> Self {
+        Self {
+            operator,
+            prev,
+            f,
+            records: PhantomData,
+        }
+    }
+}
+
+impl<T, O, P, F> Node for ProcessStage<T, O, P, F> {
+    fn operator(&self) -> u32 {
+        self.operator
+    }
+}
+
+impl<T, O, P, F> Stage<O> for ProcessStage<T, O, P, F>
+where
+    T: 'static,
+    O: 'static,
+    P: Pipe<T>,
+    F: FnMut(T, &mut Context<'_>, &mut Collector<'_, O>) -> Result<()> + 'static,
+{
+    type Prev = P;
+    type In = T;
+    type Wrapped<D: Down<O>> = Processing<T, O, F, D>;
+
+    fn prev(&self) -> &P {
+        &self.prev
+    }
+
+    fn wrap<D: Down<O>>(self, scope: &Scope, down: D) -> (P, Self::Wrapped<D>) {
+        let shared = scope.shared();
+        (
+            self.prev,
+            Processing {
+                f: self.f,
+                down,
+                shared,
+                records: PhantomData,
+            },
+        )
+    }
+}
+
+/// A process function together with what follows it.
+pub struct Processing<T, O, F, D> {
+    f: F,
+    down: D,
+    shared: Rc<Shared>,
+    records: PhantomData<fn(T) -> O>,
+}
+
+impl<T, O, F, D> Down<T> for Processing<T, O, F, D>
+where
+    T: 'static,
+    O: 'static,
+    F: FnMut(T, &mut Context<'_>, &mut Collector<'_, O>) -> Result<()> + 'static,
+    D: Down<O>,
+{
+    #[inline]
+    fn push(&mut self, value: T) {
+        let mut context = Context::new(&self.shared);
+        if let Err(error) = (self.f)(value, &mut context, &mut Collector::new(&mut self.down)) {
+            self.shared.fail_user(&error);
+        }
+    }
+}
+
+/// See [`Stream::process_with`](crate::Stream::process_with).
+pub struct Ended<T, P, G> {
+    operator: u32,
+    prev: P,
+    process: G,
+    records: PhantomData<fn(T)>,
+}
+
+impl<T, P, G> Ended<T, P, G> {
+    pub(crate) fn new(operator: u32, prev: P, process: G) -> Self {
+        Self {
+            operator,
+            prev,
+            process,
+            records: PhantomData,
+        }
+    }
+}
+
+impl<T, P, G> Node for Ended<T, P, G> {
+    fn operator(&self) -> u32 {
+        self.operator
+    }
+}
+
+impl<T: 'static, P: Pipe<T>, G: Process<T>> Stage<G::Out> for Ended<T, P, G> {
+    type Prev = P;
+    type In = T;
+    type Wrapped<D: Down<G::Out>> = Object<G, D>;
+
+    fn prev(&self) -> &P {
+        &self.prev
+    }
+
+    fn wrap<D: Down<G::Out>>(self, scope: &Scope, down: D) -> (P, Object<G, D>) {
+        let both = Rc::new(RefCell::new((self.process, down)));
+        if scope.has(self.operator) {
+            let (both, shared) = (Rc::clone(&both), scope.shared());
+            scope.add_end(
+                self.operator,
+                Box::new(move || {
+                    let (process, down) = &mut *both.borrow_mut();
+                    if let Err(error) = process.end(&mut Collector::new(down)) {
+                        shared.fail_user(&error);
+                    }
+                }),
+            );
+        }
+        (
+            self.prev,
+            Object {
+                both,
+                shared: scope.shared(),
+            },
+        )
+    }
+}
+
+/// A process object together with what follows it; also reached at the end of the input.
+pub struct Object<G, D> {
+    both: Rc<RefCell<(G, D)>>,
+    shared: Rc<Shared>,
+}
+
+impl<T: 'static, G: Process<T>, D: Down<G::Out>> Down<T> for Object<G, D> {
+    fn push(&mut self, value: T) {
+        let (process, down) = &mut *self.both.borrow_mut();
+        let mut context = Context::new(&self.shared);
+        if let Err(error) = process.process(value, &mut context, &mut Collector::new(down)) {
+            self.shared.fail_user(&error);
+        }
+    }
+}

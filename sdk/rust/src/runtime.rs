@@ -1,0 +1,367 @@
+//! One subtask at work: its inputs, outputs, state and failures.
+//!
+//! [`Runtime`] answers the calls of the host; [`Scope`] is the same thing while the program builds its
+//! operators into it. Invariant: a call that fails leaves the failure as its result, and the subtask is
+//! not called again.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use crate::emit::OutputBuffer;
+use crate::env::{Env, Main};
+use crate::host::{
+    self, BadRecord, BadRecordPolicy, Batch, Blobs, Failure, OperatorState, OutputEdge, PollStatus,
+    TaskContext, TimeDomain,
+};
+
+/// The timestamp of a record that has none.
+pub(crate) const NO_TIMESTAMP: i64 = i64::MIN;
+
+/// Something that takes the batches of one input.
+pub(crate) trait Input {
+    fn process(&mut self, batch: &Batch);
+}
+
+/// Something that makes the records of a guest source.
+pub(crate) trait SourceDriver {
+    fn splits(&mut self, parallelism: u32) -> Result<Blobs, Failure>;
+    fn assign(&mut self, splits: &Blobs) -> Result<(), Failure>;
+    fn poll(&mut self, max_records: u32) -> Result<PollStatus, Failure>;
+    fn snapshot(&mut self) -> Result<Blobs, Failure>;
+}
+
+/// State of an operator that takes part in snapshots.
+pub(crate) trait Snapshot {
+    fn snapshot(&mut self, into: &mut Vec<OperatorState>) -> Result<(), String>;
+}
+
+/// What all operators of a subtask share while a record passes through them.
+pub struct Shared {
+    timestamp: Cell<i64>,
+    index: Cell<u32>,
+    failed: Cell<bool>,
+    failure: RefCell<Option<Failure>>,
+    skip_bad_records: bool,
+    bad_records: Cell<u64>,
+}
+
+impl Shared {
+    #[inline]
+    pub(crate) fn timestamp(&self) -> i64 {
+        self.timestamp.get()
+    }
+
+    #[inline]
+    pub(crate) fn set_timestamp(&self, timestamp: i64) {
+        self.timestamp.set(timestamp);
+    }
+
+    /// Says which record of the batch is being processed.
+    #[inline]
+    pub(crate) fn enter(&self, index: u32, timestamp: i64) {
+        self.index.set(index);
+        self.timestamp.set(timestamp);
+    }
+
+    #[inline]
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+
+    /// The user's code returned an error; the first one counts.
+    #[cold]
+    pub(crate) fn fail_user(&self, error: &anyhow::Error) {
+        self.fail(Failure::User(format!("{error:#}")));
+    }
+
+    /// The record being processed cannot be decoded.
+    #[cold]
+    pub(crate) fn bad_record(&self, message: String) {
+        if self.skip_bad_records {
+            self.bad_records.set(self.bad_records.get() + 1);
+        } else {
+            self.fail_record(message);
+        }
+    }
+
+    /// The record being processed cannot go on.
+    #[cold]
+    pub(crate) fn fail_record(&self, message: String) {
+        self.fail(Failure::BadRecord(BadRecord {
+            index: self.index.get(),
+            message,
+        }));
+    }
+
+    #[cold]
+    pub(crate) fn fail(&self, failure: Failure) {
+        self.failed.set(true);
+        self.failure.borrow_mut().get_or_insert(failure);
+    }
+
+    fn take_failure(&self) -> Result<(), Failure> {
+        if !self.failed.get() {
+            return Ok(());
+        }
+        self.failure.borrow_mut().take().map_or(Ok(()), Err)
+    }
+}
+
+/// A subtask while its operators are built.
+#[derive(Clone)]
+pub struct Scope(Rc<Parts>);
+
+struct Parts {
+    context: TaskContext,
+    shared: Rc<Shared>,
+    edges: RefCell<Vec<(u32, u32)>>,
+    inputs: RefCell<Vec<Option<Box<dyn Input>>>>,
+    outputs: RefCell<Vec<Option<Rc<RefCell<OutputBuffer>>>>>,
+    ends: RefCell<Vec<(u32, Box<dyn FnMut()>)>>,
+    snapshots: RefCell<Vec<Box<dyn Snapshot>>>,
+    source: RefCell<Option<(u32, Box<dyn SourceDriver>)>>,
+}
+
+impl Scope {
+    fn new(context: TaskContext) -> Self {
+        let shared = Shared {
+            timestamp: Cell::new(NO_TIMESTAMP),
+            index: Cell::new(0),
+            failed: Cell::new(false),
+            failure: RefCell::new(None),
+            skip_bad_records: context.on_bad_record == BadRecordPolicy::Skip,
+            bad_records: Cell::new(0),
+        };
+        Self(Rc::new(Parts {
+            shared: Rc::new(shared),
+            edges: RefCell::new(Vec::new()),
+            inputs: RefCell::new(context.inputs.iter().map(|_| None).collect()),
+            outputs: RefCell::new(context.outputs.iter().map(|_| None).collect()),
+            ends: RefCell::new(Vec::new()),
+            snapshots: RefCell::new(Vec::new()),
+            source: RefCell::new(None),
+            context,
+        }))
+    }
+
+    pub(crate) fn context(&self) -> &TaskContext {
+        &self.0.context
+    }
+
+    pub(crate) fn shared(&self) -> Rc<Shared> {
+        Rc::clone(&self.0.shared)
+    }
+
+    /// Whether an operator runs here.
+    pub(crate) fn has(&self, operator: u32) -> bool {
+        self.0.context.operators.contains(&operator)
+    }
+
+    /// Remembers the ends of an edge; edges come in the order of their ids.
+    pub(crate) fn learn_edge(&self, id: u32, upstream: u32, downstream: u32) {
+        let mut edges = self.0.edges.borrow_mut();
+        debug_assert_eq!(edges.len(), id as usize, "edges are learned in order");
+        edges.push((upstream, downstream));
+    }
+
+    /// Whether both ends of an edge run here, one calling the other.
+    pub(crate) fn is_chained(&self, edge: u32) -> bool {
+        let (upstream, downstream) = self.0.edges.borrow()[edge as usize];
+        self.has(upstream)
+            && self.has(downstream)
+            && self.output(edge).is_none()
+            && !self.0.context.inputs.contains(&edge)
+    }
+
+    /// The output behind an edge that leaves this subtask.
+    pub(crate) fn output(&self, edge: u32) -> Option<OutputEdge> {
+        self.0
+            .context
+            .outputs
+            .iter()
+            .find(|output| output.edge == edge)
+            .copied()
+    }
+
+    /// The columns of an output.
+    pub(crate) fn output_buffer(&self, edge: u32) -> Rc<RefCell<OutputBuffer>> {
+        let context = &self.0.context;
+        let index = context
+            .outputs
+            .iter()
+            .position(|output| output.edge == edge);
+        let index = index.expect("only asked for edges that `output` found");
+        let mut outputs = self.0.outputs.borrow_mut();
+        let new = || {
+            let (bytes, record) = (context.batch_bytes, context.max_record_bytes);
+            Rc::new(RefCell::new(OutputBuffer::new(index as u32, bytes, record)))
+        };
+        Rc::clone(outputs[index].get_or_insert_with(new))
+    }
+
+    /// Registers what takes the records of an edge, if that edge comes in here.
+    pub(crate) fn add_input(&self, edge: u32, input: Box<dyn Input>) {
+        if let Some(index) = self.0.context.inputs.iter().position(|id| *id == edge) {
+            self.0.inputs.borrow_mut()[index] = Some(input);
+        }
+    }
+
+    /// Registers what an operator does when all input has ended.
+    pub(crate) fn add_end(&self, operator: u32, end: Box<dyn FnMut()>) {
+        self.0.ends.borrow_mut().push((operator, end));
+    }
+
+    pub(crate) fn add_snapshot(&self, snapshot: Box<dyn Snapshot>) {
+        self.0.snapshots.borrow_mut().push(snapshot);
+    }
+
+    /// Registers a source operator. While splits are asked for, none of the operators runs here.
+    pub(crate) fn add_source(&self, operator: u32, source: Box<dyn SourceDriver>) {
+        if self.has(operator) {
+            *self.0.source.borrow_mut() = Some((operator, source));
+        }
+    }
+}
+
+/// A subtask that is ready for calls.
+pub(crate) struct Runtime {
+    scope: Scope,
+    inputs: Vec<Option<Box<dyn Input>>>,
+    outputs: Vec<Rc<RefCell<OutputBuffer>>>,
+    ends: Vec<(u32, Box<dyn FnMut()>)>,
+    snapshots: Vec<Box<dyn Snapshot>>,
+    source: Option<Box<dyn SourceDriver>>,
+    open_inputs: usize,
+}
+
+impl Runtime {
+    pub(crate) fn open(main: Main, context: TaskContext) -> Result<Self, Failure> {
+        let (args, open_inputs) = (context.args.clone(), context.inputs.len());
+        let scope = Scope::new(context);
+        let env = Env::new(args, Some(scope.clone()));
+        let built = main(&env).and_then(|()| env.check());
+        built.map_err(|error| Failure::User(format!("{error:#}")))?;
+        let parts = &scope.0;
+        let inputs = parts.inputs.take();
+        if let Some(index) = inputs.iter().position(Option::is_none) {
+            let edge = parts.context.inputs[index];
+            return Err(Failure::Other(format!(
+                "nothing reads edge {edge}; the program must build the same graph each time"
+            )));
+        }
+        // Programs number operators from the sources on, so this is the order of the chain.
+        let mut ends = parts.ends.take();
+        ends.sort_by_key(|(operator, _)| *operator);
+        let runtime = Self {
+            inputs,
+            outputs: parts.outputs.take().into_iter().flatten().collect(),
+            ends,
+            snapshots: parts.snapshots.take(),
+            source: parts.source.take().map(|(_, source)| source),
+            open_inputs,
+            scope,
+        };
+        runtime.scope.0.shared.take_failure()?;
+        Ok(runtime)
+    }
+
+    pub(crate) fn splits(
+        main: Main,
+        args: &[String],
+        operator: u32,
+        parallelism: u32,
+    ) -> Result<Blobs, Failure> {
+        let mut runtime = Self::open(main, splits_context(args, operator, parallelism))?;
+        runtime.source()?.splits(parallelism)
+    }
+
+    pub(crate) fn process(&mut self, input: u32, records: &Batch) -> Result<(), Failure> {
+        let reader = self.inputs.get_mut(input as usize).and_then(Option::as_mut);
+        let reader = reader.ok_or_else(|| Failure::Other(format!("there is no input {input}")))?;
+        reader.process(records);
+        self.finish_call()
+    }
+
+    pub(crate) fn on_timers(&mut self, domain: TimeDomain, times: &[i64]) -> Result<(), Failure> {
+        let count = times.len();
+        Err(Failure::Other(format!(
+            "{count} {domain:?} timers fired that nobody registered"
+        )))
+    }
+
+    /// Event time drives no operator of this SDK by itself: the host forwards the watermark.
+    pub(crate) fn on_watermark(&mut self, _input: u32, _time: i64) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    pub(crate) fn end_of_input(&mut self, _input: u32) -> Result<(), Failure> {
+        self.open_inputs = self.open_inputs.saturating_sub(1);
+        if self.open_inputs == 0 {
+            self.scope.0.shared.set_timestamp(NO_TIMESTAMP);
+            for (_, end) in &mut self.ends {
+                end();
+            }
+        }
+        self.finish_call()
+    }
+
+    pub(crate) fn snapshot(&mut self) -> Result<Vec<OperatorState>, Failure> {
+        let mut states = Vec::new();
+        for snapshot in &mut self.snapshots {
+            snapshot.snapshot(&mut states).map_err(Failure::Other)?;
+        }
+        Ok(states)
+    }
+
+    pub(crate) fn assign(&mut self, splits: &Blobs) -> Result<(), Failure> {
+        self.source()?.assign(splits)
+    }
+
+    pub(crate) fn poll(&mut self, max_records: u32) -> Result<PollStatus, Failure> {
+        let status = self.source()?.poll(max_records)?;
+        self.finish_call()?;
+        Ok(status)
+    }
+
+    pub(crate) fn snapshot_splits(&mut self) -> Result<Blobs, Failure> {
+        self.source()?.snapshot()
+    }
+
+    fn source(&mut self) -> Result<&mut Box<dyn SourceDriver>, Failure> {
+        let missing = || Failure::Other("this chain does not start with a source".to_owned());
+        self.source.as_mut().ok_or_else(missing)
+    }
+
+    fn finish_call(&mut self) -> Result<(), Failure> {
+        let shared = &self.scope.0.shared;
+        shared.take_failure()?;
+        self.outputs
+            .iter()
+            .for_each(|output| output.borrow_mut().flush());
+        if shared.bad_records.get() > 0 {
+            host::counter_add("numBadRecords", shared.bad_records.replace(0));
+        }
+        Ok(())
+    }
+}
+
+/// The context of an instance that is only asked for the splits of a source.
+fn splits_context(args: &[String], operator: u32, parallelism: u32) -> TaskContext {
+    TaskContext {
+        job: String::new(),
+        args: args.to_vec(),
+        operators: vec![operator],
+        inputs: Vec::new(),
+        outputs: Vec::new(),
+        subtask: 0,
+        parallelism,
+        max_parallelism: parallelism,
+        attempt: 0,
+        restored: Vec::new(),
+        has_keyed_state: false,
+        cache_bytes: 0,
+        batch_bytes: 0,
+        max_record_bytes: 0,
+        on_bad_record: BadRecordPolicy::Fail,
+    }
+}

@@ -1,0 +1,227 @@
+//! Sources written in the bundle.
+//!
+//! Invariant: a split carries its own position, so a split taken from a snapshot continues where it
+//! was.
+
+use std::marker::PhantomData;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{Record, from_postcard, to_postcard};
+use crate::host::{Blobs, Failure, PollStatus, blobs_iter, blobs_push, empty_blobs};
+use crate::pipe::{BoxDown, Down, Node, OperatorPipe, Pipe};
+use crate::runtime::{Scope, SourceDriver};
+
+/// A source written in the bundle.
+pub trait GuestSource: 'static {
+    /// What it makes.
+    type Item: Record;
+    /// A part of the input with the position in it.
+    type Split: Record;
+
+    /// Divides the input among about `parallelism` readers.
+    ///
+    /// # Errors
+    /// An error fails the job.
+    fn splits(&mut self, parallelism: u32) -> Result<Vec<Self::Split>>;
+
+    /// Makes the next records of a split, at most `max`, and advances the split past them.
+    ///
+    /// # Errors
+    /// An error fails the job.
+    fn poll(
+        &mut self,
+        split: &mut Self::Split,
+        max: u32,
+        emit: &mut impl FnMut(Self::Item),
+    ) -> Result<Poll>;
+}
+
+/// What a poll of a split left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Poll {
+    /// There may be more at once.
+    More,
+    /// There is nothing before this time, in milliseconds since the epoch.
+    IdleUntil(i64),
+    /// The split is at its end.
+    Finished,
+}
+
+/// A source of `count` records, each a function of its index: split `s` of `p` makes the indices from
+/// `count · s / p` on.
+pub fn generate<T: Record, F: FnMut(u64) -> T + 'static>(count: u64, f: F) -> Generate<T, F> {
+    Generate {
+        count,
+        f,
+        records: PhantomData,
+    }
+}
+
+/// See [`generate`].
+pub struct Generate<T, F> {
+    count: u64,
+    f: F,
+    records: PhantomData<fn() -> T>,
+}
+
+impl<T, F> std::fmt::Debug for Generate<T, F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Generate")
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The indices that are left of a split.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Indices {
+    next: u64,
+    end: u64,
+}
+
+impl<T: Record, F: FnMut(u64) -> T + 'static> GuestSource for Generate<T, F> {
+    type Item = T;
+    type Split = Indices;
+
+    fn splits(&mut self, parallelism: u32) -> Result<Vec<Indices>> {
+        let bound = |split: u32| {
+            (u128::from(self.count) * u128::from(split) / u128::from(parallelism)) as u64
+        };
+        Ok((0..parallelism)
+            .map(|s| Indices {
+                next: bound(s),
+                end: bound(s + 1),
+            })
+            .collect())
+    }
+
+    #[inline]
+    fn poll(&mut self, split: &mut Indices, max: u32, emit: &mut impl FnMut(T)) -> Result<Poll> {
+        let end = split.end.min(split.next.saturating_add(u64::from(max)));
+        for index in split.next..end {
+            emit((self.f)(index));
+        }
+        split.next = end;
+        Ok(if end == split.end {
+            Poll::Finished
+        } else {
+            Poll::More
+        })
+    }
+}
+
+/// The end of a stream that a source of the bundle makes.
+pub struct FromGuest<S> {
+    operator: u32,
+    source: S,
+}
+
+impl<S> FromGuest<S> {
+    pub(crate) fn new(operator: u32, source: S) -> Self {
+        Self { operator, source }
+    }
+}
+
+impl<S> Node for FromGuest<S> {
+    fn operator(&self) -> u32 {
+        self.operator
+    }
+}
+
+impl<S: GuestSource> Pipe<S::Item> for FromGuest<S> {
+    fn is_fused(&self, _: &Scope) -> bool {
+        true
+    }
+
+    fn build<D: Down<S::Item>>(self, scope: &Scope, down: D) {
+        let driver = Driver {
+            source: self.source,
+            down,
+            splits: Vec::new(),
+            next: 0,
+        };
+        scope.add_source(self.operator, Box::new(driver));
+    }
+
+    fn build_apart(self, scope: &Scope, down: Option<BoxDown<S::Item>>) {
+        if let Some(down) = down {
+            self.build(scope, down);
+        }
+    }
+}
+
+impl<S: GuestSource> OperatorPipe<S::Item> for FromGuest<S> {}
+
+/// A source with its splits and what follows it.
+struct Driver<S: GuestSource, D> {
+    source: S,
+    down: D,
+    splits: Vec<S::Split>,
+    /// The split that is polled next: splits take turns when one is idle.
+    next: usize,
+}
+
+impl<S: GuestSource, D: Down<S::Item>> Driver<S, D> {
+    fn poll_split(&mut self, max: u32) -> Result<Poll, Failure> {
+        let down = &mut self.down;
+        let split = &mut self.splits[self.next];
+        let outcome = self
+            .source
+            .poll(split, max, &mut |record| down.push(record));
+        outcome.map_err(|error| Failure::User(format!("{error:#}")))
+    }
+}
+
+impl<S: GuestSource, D: Down<S::Item>> SourceDriver for Driver<S, D> {
+    fn splits(&mut self, parallelism: u32) -> Result<Blobs, Failure> {
+        let splits = self.source.splits(parallelism);
+        let splits = splits.map_err(|error| Failure::User(format!("{error:#}")))?;
+        encode_splits(&splits)
+    }
+
+    fn assign(&mut self, splits: &Blobs) -> Result<(), Failure> {
+        for bytes in blobs_iter(splits) {
+            self.splits
+                .push(from_postcard(bytes).map_err(Failure::Other)?);
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, max_records: u32) -> Result<PollStatus, Failure> {
+        let mut earliest: Option<i64> = None;
+        for _ in 0..self.splits.len() {
+            self.next %= self.splits.len();
+            match self.poll_split(max_records)? {
+                Poll::More => return Ok(PollStatus::Ready),
+                Poll::IdleUntil(time) => {
+                    earliest = Some(earliest.map_or(time, |known| known.min(time)));
+                    self.next += 1;
+                }
+                Poll::Finished => {
+                    self.splits.remove(self.next);
+                    let all = self.splits.is_empty();
+                    return Ok(if all {
+                        PollStatus::Finished
+                    } else {
+                        PollStatus::Ready
+                    });
+                }
+            }
+        }
+        Ok(earliest.map_or(PollStatus::Finished, PollStatus::IdleUntil))
+    }
+
+    fn snapshot(&mut self) -> Result<Blobs, Failure> {
+        encode_splits(&self.splits)
+    }
+}
+
+fn encode_splits<S: Serialize>(splits: &[S]) -> Result<Blobs, Failure> {
+    let mut blobs = empty_blobs();
+    for split in splits {
+        blobs_push(&mut blobs, |bytes| to_postcard(split, bytes)).map_err(Failure::Other)?;
+    }
+    Ok(blobs)
+}

@@ -1,0 +1,172 @@
+//! The bounded write-back cache of keyed state: the table of keys and one column per state.
+//!
+//! Invariant: a slot that is evicted leaves nothing unwritten behind, and from the first eviction on a
+//! miss asks the host.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use super::changes::ChangeList;
+use super::keyed::KeyedStates;
+use super::table::{Cursor, Keys, Table};
+use crate::host::{Blobs, blobs_push, empty_blobs};
+use crate::keyed::Key;
+
+/// The entries of one state, indexed by the slot of their key.
+pub(crate) trait Column {
+    /// The state's id.
+    fn state(&self) -> u32;
+
+    /// What the cached entries occupy, in bytes, estimated.
+    fn bytes(&self) -> usize;
+
+    /// Whether an entry should be fetched before its record is processed.
+    fn is_missing(&self, slot: u32) -> bool;
+
+    /// Fetches entries; `keys` are the encoded keys of `slots`.
+    fn fetch(&mut self, slots: &[u32], keys: &Blobs) -> Result<(), String>;
+
+    /// Writes an entry if it has changed.
+    fn write(&mut self, slot: u32, key: &[u8], changes: &mut ChangeList) -> Result<(), String>;
+
+    /// Forgets an entry that has been written.
+    fn forget(&mut self, slot: u32);
+
+    /// The slots whose entries have changed and are not yet written; one may be listed twice.
+    fn take_changed(&mut self) -> Vec<u32>;
+}
+
+/// To which share of the budget the cache shrinks when it is full: 7/8, so that writes come in batches.
+const KEEP: (usize, usize) = (7, 8);
+/// After how many evictions the size is looked at again.
+const EVICTIONS: usize = 256;
+
+/// Keys, their states, and a budget.
+pub(crate) struct KeyCache<K> {
+    table: Rc<RefCell<Table<K>>>,
+    columns: Vec<Rc<RefCell<dyn Column>>>,
+    cursor: Rc<Cursor>,
+    budget: usize,
+}
+
+impl<K: Key> KeyCache<K> {
+    pub(crate) fn new(states: KeyedStates, budget: usize) -> Self {
+        let (columns, cursor) = states.into_parts();
+        let table = Rc::new(RefCell::new(Table::new()));
+        cursor.attach(Rc::clone(&table) as Rc<dyn Keys>);
+        Self {
+            table,
+            columns,
+            cursor,
+            budget,
+        }
+    }
+
+    /// Whether what is not cached does not exist.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.cursor.is_complete()
+    }
+
+    /// The slot of a key.
+    #[inline]
+    pub(crate) fn slot<Q>(&self, hash: Option<u32>, key: &Q) -> u32
+    where
+        Q: ?Sized + Eq + Serialize + ToOwned<Owned = K>,
+        K: std::borrow::Borrow<Q>,
+    {
+        self.table.borrow_mut().slot(hash, key)
+    }
+
+    /// Makes a slot's key the current one while `f` runs.
+    #[inline]
+    pub(crate) fn with_key(&self, slot: u32, f: impl FnOnce(&K)) {
+        self.cursor.enter(slot);
+        f(self.table.borrow().key(slot));
+        self.cursor.enter(u32::MAX);
+    }
+
+    /// Fetches the entries that records will need and that are not cached, in one call per state.
+    pub(crate) fn prefetch(&self, slots: impl Iterator<Item = u32>) -> Result<(), String> {
+        let mut slots: Vec<u32> = slots.collect();
+        slots.sort_unstable();
+        slots.dedup();
+        for column in &self.columns {
+            let mut column = column.borrow_mut();
+            let missing: Vec<u32> = slots
+                .iter()
+                .copied()
+                .filter(|slot| column.is_missing(*slot))
+                .collect();
+            if missing.is_empty() {
+                continue;
+            }
+            let mut keys = empty_blobs();
+            for &slot in &missing {
+                blobs_push(&mut keys, |bytes| self.table.encode(slot, bytes))?;
+            }
+            column.fetch(&missing, &keys)?;
+        }
+        Ok(())
+    }
+
+    /// Evicts until the cache fits its budget.
+    pub(crate) fn trim(&self) -> Result<(), String> {
+        if self.bytes() <= self.budget {
+            return Ok(());
+        }
+        self.cursor.set_incomplete();
+        let target = self.budget / KEEP.1 * KEEP.0;
+        let mut changes: Vec<_> = self
+            .columns
+            .iter()
+            .map(|column| ChangeList::new(column.borrow().state()))
+            .collect();
+        let mut key = Vec::new();
+        while self.bytes() > target {
+            for _ in 0..EVICTIONS {
+                let Some(slot) = self.table.borrow_mut().victim() else {
+                    break;
+                };
+                key.clear();
+                self.table.encode(slot, &mut key)?;
+                for (column, changes) in self.columns.iter().zip(&mut changes) {
+                    column.borrow_mut().write(slot, &key, changes)?;
+                    column.borrow_mut().forget(slot);
+                }
+                self.table.borrow_mut().remove(slot);
+            }
+            if self.table.borrow().len() == 0 {
+                break;
+            }
+        }
+        changes.iter_mut().for_each(ChangeList::write);
+        Ok(())
+    }
+
+    /// Writes everything that has changed; the cache stays.
+    pub(crate) fn flush(&self) -> Result<(), String> {
+        let mut key = Vec::new();
+        for column in &self.columns {
+            let mut column = column.borrow_mut();
+            let mut changes = ChangeList::new(column.state());
+            for slot in column.take_changed() {
+                key.clear();
+                self.table.encode(slot, &mut key)?;
+                column.write(slot, &key, &mut changes)?;
+            }
+            changes.write();
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        let columns: usize = self
+            .columns
+            .iter()
+            .map(|column| column.borrow().bytes())
+            .sum();
+        self.table.borrow().bytes() + columns
+    }
+}

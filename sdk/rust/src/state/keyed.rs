@@ -1,0 +1,126 @@
+//! What a keyed operator asks for when it is set up: its states.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::cache::Column;
+use super::list::{ListColumn, ListState};
+use super::map::{MapColumn, MapState};
+use super::table::Cursor;
+use super::value::{AggregatingState, ReducingState, ValueColumn, ValueState};
+use crate::bindings::exports::wasmill::dataflow::job::{StateKind, StateSpec};
+use crate::codec::Record;
+use crate::env::Env;
+use crate::keyed::Aggregate;
+
+/// The states of a keyed operator, while it is set up.
+///
+/// A name identifies a state across versions of the program; names of one operator differ.
+pub struct KeyedStates {
+    operator: u32,
+    specs: Vec<StateSpec>,
+    columns: Vec<Rc<RefCell<dyn Column>>>,
+    cursor: Rc<Cursor>,
+}
+
+impl std::fmt::Debug for KeyedStates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyedStates")
+            .field("states", &self.specs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KeyedStates {
+    pub(crate) fn new(env: &Env, operator: u32) -> Self {
+        let complete = env
+            .scope()
+            .is_none_or(|scope| !scope.context().has_keyed_state);
+        let (specs, columns) = (Vec::new(), Vec::new());
+        Self {
+            operator,
+            specs,
+            columns,
+            cursor: Cursor::new(complete),
+        }
+    }
+
+    /// One value per key.
+    pub fn value<V: Record>(&mut self, name: &str) -> ValueState<V> {
+        self.value_of_kind(name, StateKind::Value)
+    }
+
+    /// A list per key.
+    pub fn list<V: Record>(&mut self, name: &str) -> ListState<V> {
+        let id = self.add(name, StateKind::List);
+        let column = Rc::new(RefCell::new(ListColumn::new(id)));
+        self.columns
+            .push(Rc::clone(&column) as Rc<RefCell<dyn Column>>);
+        ListState::new(column, Rc::clone(&self.cursor))
+    }
+
+    /// A map per key.
+    pub fn map<K, V>(&mut self, name: &str) -> MapState<K, V>
+    where
+        K: Record + Eq + std::hash::Hash + Clone,
+        V: Record,
+    {
+        let id = self.add(name, StateKind::Map);
+        let column = Rc::new(RefCell::new(MapColumn::new(id)));
+        self.columns
+            .push(Rc::clone(&column) as Rc<RefCell<dyn Column>>);
+        MapState::new(column, Rc::clone(&self.cursor))
+    }
+
+    /// One value per key into which others are folded by `f`.
+    pub fn reducing<V: Record>(
+        &mut self,
+        name: &str,
+        f: impl Fn(V, V) -> V + 'static,
+    ) -> ReducingState<V> {
+        ReducingState::new(self.value_of_kind(name, StateKind::Reducing), f)
+    }
+
+    /// One accumulator per key.
+    pub fn aggregating<T, A: Aggregate<T>>(
+        &mut self,
+        name: &str,
+        aggregate: A,
+    ) -> AggregatingState<T, A> {
+        AggregatingState::new(self.value_of_kind(name, StateKind::Aggregating), aggregate)
+    }
+
+    pub(crate) fn value_of_kind<V: Record>(
+        &mut self,
+        name: &str,
+        kind: StateKind,
+    ) -> ValueState<V> {
+        let id = self.add(name, kind);
+        let column = Rc::new(RefCell::new(ValueColumn::new(id)));
+        self.columns
+            .push(Rc::clone(&column) as Rc<RefCell<dyn Column>>);
+        ValueState::new(column, Rc::clone(&self.cursor))
+    }
+
+    /// Puts the states into the graph.
+    pub(crate) fn declare(&self, env: &Env) {
+        env.edit(self.operator, |operator| {
+            operator.states.clone_from(&self.specs)
+        });
+    }
+
+    pub(crate) fn into_parts(self) -> (Vec<Rc<RefCell<dyn Column>>>, Rc<Cursor>) {
+        (self.columns, self.cursor)
+    }
+
+    fn add(&mut self, name: &str, kind: StateKind) -> u32 {
+        let id = self.specs.len() as u32;
+        self.specs.push(StateSpec {
+            id,
+            name: name.to_owned(),
+            kind,
+            ttl: None,
+        });
+        id
+    }
+}

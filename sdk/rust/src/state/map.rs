@@ -1,0 +1,357 @@
+//! A map per key.
+//!
+//! An entry is a row of its own: reading one does not read the others.
+
+use std::cell::RefCell;
+use std::hash::Hash;
+use std::rc::Rc;
+
+use anyhow::Result;
+use hashbrown::HashMap;
+
+use super::cache::Column;
+use super::changes::ChangeList;
+use super::table::Cursor;
+use super::value::Average;
+use crate::codec::{Record, from_postcard, to_postcard};
+use crate::host::{self, Blobs, blobs_iter};
+
+/// How many rows one scan returns at most.
+const PAGE_ROWS: u32 = 1024;
+
+/// A map per key.
+pub struct MapState<K, V> {
+    column: Rc<RefCell<MapColumn<K, V>>>,
+    cursor: Rc<Cursor>,
+}
+
+impl<K, V> std::fmt::Debug for MapState<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MapState").finish_non_exhaustive()
+    }
+}
+
+impl<K: Record + Eq + Hash + Clone, V: Record> MapState<K, V> {
+    pub(crate) fn new(column: Rc<RefCell<MapColumn<K, V>>>, cursor: Rc<Cursor>) -> Self {
+        Self { column, cursor }
+    }
+
+    /// The value at `key` in the map of the current key.
+    ///
+    /// # Errors
+    /// When a stored entry is not of these types.
+    pub fn get(&self, key: &K) -> Result<Option<V>>
+    where
+        V: Clone,
+    {
+        self.column
+            .borrow_mut()
+            .read(&self.cursor, key, |value| value.cloned())
+    }
+
+    /// Whether there is a value at `key`.
+    ///
+    /// # Errors
+    /// As [`MapState::get`].
+    pub fn contains(&self, key: &K) -> Result<bool> {
+        self.column
+            .borrow_mut()
+            .read(&self.cursor, key, |value| value.is_some())
+    }
+
+    /// Sets the value at `key`.
+    ///
+    /// # Errors
+    /// Outside a record there is no map.
+    pub fn insert(&self, key: K, value: V) -> Result<()> {
+        self.column.borrow_mut().put(&self.cursor, key, Some(value))
+    }
+
+    /// Removes the value at `key`.
+    ///
+    /// # Errors
+    /// As [`MapState::insert`].
+    pub fn remove(&self, key: &K) -> Result<()> {
+        self.column
+            .borrow_mut()
+            .put(&self.cursor, key.clone(), None)
+    }
+
+    /// All entries, in no particular order.
+    ///
+    /// # Errors
+    /// As [`MapState::get`].
+    pub fn entries(&self) -> Result<Vec<(K, V)>>
+    where
+        V: Clone,
+    {
+        let mut column = self.column.borrow_mut();
+        let entry = column.load_all(&self.cursor)?;
+        let present = entry
+            .rows
+            .iter()
+            .filter_map(|(key, row)| Some((key, row.value.as_ref()?)));
+        Ok(present
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect())
+    }
+
+    /// Whether the map of the current key has no entries.
+    ///
+    /// # Errors
+    /// As [`MapState::get`].
+    pub fn is_empty(&self) -> Result<bool> {
+        let mut column = self.column.borrow_mut();
+        Ok(column
+            .load_all(&self.cursor)?
+            .rows
+            .values()
+            .all(|row| row.value.is_none()))
+    }
+
+    /// Removes the map of the current key.
+    ///
+    /// # Errors
+    /// As [`MapState::insert`].
+    pub fn clear(&self) -> Result<()> {
+        self.column.borrow_mut().clear(&self.cursor)
+    }
+}
+
+/// The cached maps of one state.
+pub(crate) struct MapColumn<K, V> {
+    state: u32,
+    entries: Vec<Option<Entry<K, V>>>,
+    changed: Vec<u32>,
+    loaded: usize,
+    /// Rows in all cached maps.
+    rows: usize,
+    encoded: Average,
+}
+
+struct Entry<K, V> {
+    rows: HashMap<K, Row<V>>,
+    /// Whether what is not in `rows` is nowhere.
+    complete: bool,
+    /// Whether the host's rows must go first.
+    cleared: bool,
+    changed: bool,
+}
+
+struct Row<V> {
+    /// None where the row is known to be absent.
+    value: Option<V>,
+    changed: bool,
+}
+
+impl<K: Record + Eq + Hash, V: Record> MapColumn<K, V> {
+    pub(crate) fn new(state: u32) -> Self {
+        let (entries, changed) = (Vec::new(), Vec::new());
+        Self {
+            state,
+            entries,
+            changed,
+            loaded: 0,
+            rows: 0,
+            encoded: Average::default(),
+        }
+    }
+
+    fn entry(&mut self, cursor: &Cursor) -> Result<&mut Entry<K, V>> {
+        let slot = cursor.slot()?;
+        if slot >= self.entries.len() {
+            self.entries.resize_with(slot + 1, || None);
+        }
+        if self.entries[slot].is_none() {
+            self.loaded += 1;
+        }
+        Ok(self.entries[slot].get_or_insert_with(|| Entry {
+            rows: HashMap::new(),
+            complete: cursor.is_complete(),
+            cleared: false,
+            changed: false,
+        }))
+    }
+
+    fn read<R>(&mut self, cursor: &Cursor, key: &K, f: impl FnOnce(Option<&V>) -> R) -> Result<R> {
+        let state = self.state;
+        let entry = self.entry(cursor)?;
+        if !entry.complete && !entry.rows.contains_key(key) {
+            let value = fetch(state, cursor, key)?;
+            let owned = copy(key)?;
+            entry.rows.insert(
+                owned,
+                Row {
+                    value,
+                    changed: false,
+                },
+            );
+            self.rows += 1;
+        }
+        let entry = self.entry(cursor)?;
+        Ok(f(entry.rows.get(key).and_then(|row| row.value.as_ref())))
+    }
+
+    fn put(&mut self, cursor: &Cursor, key: K, value: Option<V>) -> Result<()> {
+        if let (Some(value), true) = (&value, self.encoded.wants_samples()) {
+            let mut bytes = Vec::new();
+            to_postcard(&key, &mut bytes).map_err(anyhow::Error::msg)?;
+            to_postcard(value, &mut bytes).map_err(anyhow::Error::msg)?;
+            self.encoded.add(bytes.len());
+        }
+        let entry = self.entry(cursor)?;
+        let first = !std::mem::replace(&mut entry.changed, true);
+        let added = entry
+            .rows
+            .insert(
+                key,
+                Row {
+                    value,
+                    changed: true,
+                },
+            )
+            .is_none();
+        self.rows += usize::from(added);
+        if first {
+            self.changed.push(cursor.slot()? as u32);
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self, cursor: &Cursor) -> Result<()> {
+        let entry = self.entry(cursor)?;
+        let first = !std::mem::replace(&mut entry.changed, true);
+        let removed = entry.rows.len();
+        entry.rows.clear();
+        entry.complete = true;
+        entry.cleared = true;
+        self.rows -= removed;
+        if first {
+            self.changed.push(cursor.slot()? as u32);
+        }
+        Ok(())
+    }
+
+    fn load_all(&mut self, cursor: &Cursor) -> Result<&mut Entry<K, V>> {
+        let state = self.state;
+        let entry = self.entry(cursor)?;
+        if !entry.complete {
+            let before = entry.rows.len();
+            scan(state, &cursor.key()?, &mut entry.rows)?;
+            entry.complete = true;
+            let added = entry.rows.len() - before;
+            self.rows += added;
+        }
+        self.entry(cursor)
+    }
+}
+
+fn copy<K: Record>(key: &K) -> Result<K> {
+    let mut bytes = Vec::new();
+    to_postcard(key, &mut bytes)
+        .and_then(|()| from_postcard(&bytes))
+        .map_err(anyhow::Error::msg)
+}
+
+fn fetch<K: Record, V: Record>(state: u32, cursor: &Cursor, sub_key: &K) -> Result<Option<V>> {
+    let mut bytes = Vec::new();
+    to_postcard(sub_key, &mut bytes).map_err(anyhow::Error::msg)?;
+    let one = |data: Vec<u8>| Blobs {
+        ends: vec![data.len() as u32],
+        data,
+    };
+    let found = host::state_get(state, &one(cursor.key()?), &one(bytes));
+    if found.present.first() != Some(&true) {
+        return Ok(None);
+    }
+    from_postcard(&found.values.data)
+        .map(Some)
+        .map_err(anyhow::Error::msg)
+}
+
+/// Adds the rows of the host that are not in the cache.
+fn scan<K: Record + Eq + Hash, V: Record>(
+    state: u32,
+    key: &[u8],
+    rows: &mut HashMap<K, Row<V>>,
+) -> Result<()> {
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let page = host::state_scan(state, key, after.as_deref(), PAGE_ROWS);
+        for (sub_key, bytes) in blobs_iter(&page.sub_keys).zip(blobs_iter(&page.values)) {
+            let sub_key = from_postcard(sub_key).map_err(anyhow::Error::msg)?;
+            let value = from_postcard(bytes).map_err(anyhow::Error::msg)?;
+            rows.entry(sub_key).or_insert(Row {
+                value: Some(value),
+                changed: false,
+            });
+        }
+        after = blobs_iter(&page.sub_keys).last().map(<[u8]>::to_vec);
+        if !page.more || after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+impl<K: Record + Eq + Hash, V: Record> Column for MapColumn<K, V> {
+    fn state(&self) -> u32 {
+        self.state
+    }
+
+    fn bytes(&self) -> usize {
+        let row = size_of::<K>() + size_of::<Row<V>>() + self.encoded.bytes();
+        self.loaded * size_of::<Entry<K, V>>() + self.rows * row
+    }
+
+    /// Which entries a record will look at is not known before.
+    fn is_missing(&self, _: u32) -> bool {
+        false
+    }
+
+    fn fetch(&mut self, _: &[u32], _: &Blobs) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn write(&mut self, slot: u32, key: &[u8], changes: &mut ChangeList) -> Result<(), String> {
+        let Some(Some(entry)) = self.entries.get_mut(slot as usize) else {
+            return Ok(());
+        };
+        if !entry.changed {
+            return Ok(());
+        }
+        if entry.cleared {
+            changes.clear(key);
+        }
+        let mut sub_key = Vec::new();
+        for (name, row) in entry.rows.iter_mut().filter(|(_, row)| row.changed) {
+            sub_key.clear();
+            to_postcard(name, &mut sub_key)?;
+            match &row.value {
+                Some(value) => changes.put(key, &sub_key, |bytes| to_postcard(value, bytes))?,
+                None => changes.delete(key, &sub_key),
+            }
+            row.changed = false;
+        }
+        entry.cleared = false;
+        entry.changed = false;
+        Ok(())
+    }
+
+    fn forget(&mut self, slot: u32) {
+        if let Some(entry) = self.entries.get_mut(slot as usize).and_then(Option::take) {
+            self.loaded -= 1;
+            self.rows -= entry.rows.len();
+        }
+    }
+
+    fn take_changed(&mut self) -> Vec<u32> {
+        let entries = &self.entries;
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.retain(|slot| {
+            entries[*slot as usize]
+                .as_ref()
+                .is_some_and(|entry| entry.changed)
+        });
+        changed
+    }
+}
