@@ -276,8 +276,7 @@ fn keys_of_other_subtasks_are_refused_everywhere() {
         .clone()
         .find(|k| groups.group_of(k.as_bytes()) < 64)
         .unwrap();
-    let mine = keys
-        .clone()
+    let mine = { keys }
         .find(|k| groups.group_of(k.as_bytes()) >= 64)
         .unwrap();
     let mut backend = MemoryBackend::new(groups, &Options::default());

@@ -119,7 +119,10 @@ fn a_batch_is_bounded_in_bytes() {
         .collect();
     timers.register(Event, &columns(&all)).unwrap();
     for expected in &all {
-        assert_eq!(named(&timers.due(Event, 9, 9)), [expected.clone()]);
+        assert_eq!(
+            named(&timers.due(Event, 9, 9)),
+            std::slice::from_ref(expected)
+        );
     }
 }
 
