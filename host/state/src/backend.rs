@@ -1,17 +1,13 @@
 //! The door to the keyed state of one subtask.
 //!
 //! A task opens one [`KeyedBackend`] and passes the guest's calls on to it, with columns as the guest
-//! sent them. Invariant: every backend gives the same answers and the same failures for the same calls
-//! and counts the same bytes, so that a job may change its backend.
+//! sent them. Invariant: every backend gives the same answers for the same calls and keeps the same
+//! limits, so that a job may change its backend; what a row counts besides its bytes is the backend's.
 
 use std::fmt;
 
 use wasmill_types::operator::{Changes, OptionalBlobs, Page};
 use wasmill_types::{BlobsView, TaskFailure};
-
-/// The bytes that a row counts besides its key, sub-key and value: an estimate, from above, of what the
-/// memory backend's table and allocator add.
-pub const ROW_OVERHEAD: u64 = 64;
 
 /// Rows by state, key and sub-key (`wit/state.wit`).
 ///
@@ -48,7 +44,7 @@ pub trait KeyedBackend: Send + fmt::Debug {
         limit: u32,
     ) -> Result<Page, TaskFailure>;
 
-    /// What the rows count against `state.max-bytes`.
+    /// What the rows count against `state.max-bytes`: not less than the memory or disk they take.
     fn bytes(&self) -> u64;
 
     /// Whether there are no rows.

@@ -8,8 +8,7 @@ use wasmill_types::size::ByteSize;
 /// The limits of one subtask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// `state.max-bytes`: keys, sub-keys and values of all rows, with [`crate::backend::ROW_OVERHEAD`]
-    /// for each row.
+    /// `state.max-bytes`: what all rows take, with the backend's own overhead.
     pub max_bytes: ByteSize,
     /// `state.max-read-bytes`: what one read may return. A look-up beyond it fails, a scan returns a
     /// shorter page.

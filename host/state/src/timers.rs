@@ -22,7 +22,7 @@ use crate::owned::OwnedGroups;
 
 /// The bytes that a timer counts besides its key and namespace: an estimate, from above, of what the
 /// ordered set and the allocator add.
-pub const TIMER_OVERHEAD: u64 = 64;
+pub const TIMER_OVERHEAD: u64 = 96;
 
 /// The keys and namespaces of one batch take at most this many bytes, unless a single timer takes more.
 const BATCH_BYTES: usize = 1 << 20;

@@ -109,11 +109,7 @@ fn changes_apply_in_order() {
         let mut backend = backend(1 << 20, 1 << 20);
         write(&mut backend, 7, changes).unwrap();
         assert_eq!(shown(&backend), *expected, "after {changes:?}");
-        let counted: u64 = backend
-            .rows()
-            .iter()
-            .map(|r| row_bytes(r.key, r.sub_key, r.value))
-            .sum();
+        let counted: u64 = backend.table.iter().map(Entry::bytes).sum();
         assert_eq!(backend.bytes(), counted, "after {changes:?}");
         assert_eq!(backend.is_empty(), expected.is_empty());
     }
@@ -302,8 +298,8 @@ fn keys_of_other_subtasks_are_refused_everywhere() {
 
 #[test]
 fn state_beyond_its_limit_fails_the_task_and_shrinking_does_not() {
-    // Room for exactly two rows of a one-byte key and a one-byte value.
-    let mut backend = backend(2 * (ROW_OVERHEAD + 2), 2);
+    // Room for exactly two keys of one byte with a one-byte value.
+    let mut backend = backend(2 * (64 + 2), 2);
     write(&mut backend, 0, &[(Put, "a", "", "1"), (Put, "b", "", "2")]).unwrap();
     for change in [
         (Put, "c", "", ""),
@@ -372,6 +368,8 @@ fn rows_come_in_canonical_order_and_the_history_agrees_with_a_naive_model() {
                 .collect();
             expected.sort();
             assert_eq!(shown(&backend), expected.join(" "), "step {step}");
+            let counted: u64 = backend.table.iter().map(Entry::bytes).sum();
+            assert_eq!(backend.bytes(), counted, "step {step}");
             assert!(
                 backend
                     .rows()

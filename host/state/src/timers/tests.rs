@@ -147,7 +147,7 @@ fn too_many_timers_fail_the_task() {
             },
             "1:a. 2:a. 2:a.",
             "3:.",
-            "`timers.max-bytes`: the timers of one subtask would take more than 130 B",
+            "`timers.max-bytes`: the timers of one subtask would take more than 194 B",
         ),
     ] {
         let mut timers = service(options);
