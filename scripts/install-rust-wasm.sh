@@ -60,8 +60,8 @@ if [ -z "${RUSTWEB_VERSION:-}" ] && ! is_new_enough "$VERSION"; then
 fi
 UPSTREAM=${VERSION%%+*}
 STD=libstd-rust-web-${UPSTREAM%.*}
-LLVM=$(apt-cache depends "$STD=$VERSION" | sed -n 's/.*Depends: \(libllvm[0-9]*\)$/\1/p' | head -n 1)
-[ -n "$LLVM" ] || die "cannot tell the LLVM of $STD=$VERSION; run: sudo apt-get update"
+LLVM=$({ apt-cache depends "$STD=$VERSION" || true; } | sed -n 's/.*Depends: \(libllvm[0-9]*\)$/\1/p')
+[ -n "$LLVM" ] || die "apt has no package $STD=$VERSION; run: sudo apt-get update"
 
 # --- Unpack them ----------------------------------------------------------------------------------
 

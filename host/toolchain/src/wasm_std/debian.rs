@@ -39,6 +39,10 @@ pub(super) fn look(prefix: &Path) -> Result<WasmStd, String> {
 
 /// Installs into `prefix`.
 pub(super) fn install(prefix: &Path) -> Result<WasmStd, String> {
+    for tool in ["apt-get", "dpkg-deb"] {
+        let answer = process::command(tool).arg("--version").output();
+        answer.map_err(|error| format!("this is not Debian: {}", cannot_run(tool, &error)))?;
+    }
     // `timeout` ends the script's own children too, which a signal to bash alone would leave behind.
     let mut installer = process::command("timeout");
     installer.args([

@@ -1,0 +1,54 @@
+# One command for each thing that a person does with this checkout. `make demo` and `make test` need a
+# machine with Rust and a C compiler; what else they need, scripts/setup.sh gets.
+
+.PHONY: help demo build test lint bench clean setup setup-test
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+WASMILL := $(TARGET)/release/wasmill
+DEMO := $(TARGET)/demo
+
+help: ## Say what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+demo: build ## Count the words of this project's own texts with a bundle
+	rm -rf $(DEMO)
+	mkdir -p $(DEMO)/text
+	cp LICENSE *.md wit/* $(DEMO)/text
+	$(WASMILL) build guest-examples/word-count
+	$(WASMILL) run --local --parallelism 2 $(TARGET)/wasmill/word-count.wasm -- --input $(DEMO)/text --output $(DEMO)/counts
+	@echo; echo "The ten most frequent words:"
+	@# Each line is `word,count so far`, and counts only grow: a word's largest one is its last.
+	@cat $(DEMO)/counts/* \
+	  | awk '{ n = $$0; sub(/.*,/, "", n); sub(/,[^,]*$$/, ""); if (n + 0 > last[$$0]) last[$$0] = n + 0 } \
+	         END { for (word in last) printf "%8d  %s\n", last[word], word }' \
+	  | LC_ALL=C sort -k1,1nr -k2 >$(DEMO)/words
+	@head -n 10 $(DEMO)/words
+
+build: setup ## Build the wasmill program: target/release/wasmill
+	cargo build --release -p wasmill-node
+
+test: setup-test ## Run all tests; they build their guests from source
+	cargo test --doc --workspace
+	cargo nextest run --workspace --no-fail-fast
+
+lint: setup-test ## Check the formatting and run clippy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+bench: build ## Measure guests against the same programs compiled natively
+	$(WASMILL) bench map-filter
+	$(WASMILL) bench map-filter --variant fused
+	$(WASMILL) bench map-filter --variant exchange --parallelism 2
+	$(WASMILL) bench word-count
+
+clean: ## Remove everything that was built
+	cargo clean
+
+setup:
+	@scripts/setup.sh
+
+setup-test:
+	@scripts/setup.sh --test
