@@ -1,0 +1,212 @@
+//! Why a connector could not do what it was asked.
+//!
+//! Invariant: every message names the thing (connector, option, file, address) and, where there is
+//! one, the fix. The operating system's own word is the error's source; [`HostError`] made of a
+//! [`ConnectorError`] holds both on one line.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use wasmill_types::{HostError, TaskFailure};
+
+use crate::catalog::ConnectorKind;
+
+/// Why a connector could not do what it was asked.
+#[derive(Debug, Error)]
+pub enum ConnectorError {
+    /// No connector of this kind has this name.
+    #[error("there is no {kind} connector `{name}`{hint}; the {kind} connectors are {known}")]
+    UnknownConnector {
+        /// Source or sink.
+        kind: ConnectorKind,
+        /// The name asked for.
+        name: String,
+        /// What was probably meant, as the end of a clause; may be empty.
+        hint: String,
+        /// All names.
+        known: String,
+    },
+    /// The connector has no such option.
+    #[error("{connector} has no option `{option}`{hint}; its options are {known}")]
+    UnknownOption {
+        /// The connector with its kind.
+        connector: String,
+        /// The name given.
+        option: String,
+        /// What was probably meant, as the end of a clause; may be empty.
+        hint: String,
+        /// All names.
+        known: String,
+    },
+    /// An option without which the connector cannot work.
+    #[error("{connector} needs the option `{option}`: {meaning}")]
+    MissingOption {
+        /// The connector with its kind.
+        connector: String,
+        /// The option.
+        option: &'static str,
+        /// What it is for.
+        meaning: &'static str,
+    },
+    /// An option whose value makes no sense.
+    #[error("{connector}, option `{option}`, value `{value}`: {reason}")]
+    BadOption {
+        /// The connector with its kind.
+        connector: String,
+        /// The option.
+        option: String,
+        /// The value given, cut when long.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A path that the configuration does not allow.
+    #[error(
+        "`{path}` is not below a directory that jobs may use; allow one with `connectors.file.roots`"
+    )]
+    NotAllowed {
+        /// The path as the job gave it.
+        path: PathBuf,
+    },
+    /// The operating system refused something.
+    #[error("cannot {action} `{path}`")]
+    Io {
+        /// What was being done: an infinitive, as in "cannot open".
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// The operating system's word for it.
+        source: io::Error,
+    },
+    /// The network refused something.
+    #[error("cannot {action} `{address}`")]
+    Network {
+        /// What was being done: an infinitive.
+        action: &'static str,
+        /// With whom.
+        address: String,
+        /// The operating system's word for it.
+        source: io::Error,
+    },
+    /// Input that as a whole is not what it should be.
+    #[error("`{input}` {problem}")]
+    Input {
+        /// The file, directory or pattern.
+        input: String,
+        /// What is wrong with it, as the rest of the sentence.
+        problem: String,
+    },
+    /// A record that is not what its format demands, under the policy `fail`.
+    #[error("bad record at {location}: {problem}")]
+    BadRecord {
+        /// Where it starts.
+        location: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The output directory is in use.
+    #[error(
+        "output directory `{path}` already holds part files, for instance `{example}`; choose another \
+         directory or set `on-existing` to `overwrite` or `append`"
+    )]
+    Occupied {
+        /// The directory.
+        path: PathBuf,
+        /// One of the files.
+        example: String,
+    },
+    /// A commit that stopped halfway. Repeating it goes on where it stopped.
+    #[error(
+        "made {placed} of {total} part files visible in `{path}` ({standing} stand under their final \
+         names, {missing} do not and remain hidden); repeating the commit goes on from there"
+    )]
+    Commit {
+        /// The output directory.
+        path: PathBuf,
+        /// How many stand under their final names.
+        placed: usize,
+        /// How many should.
+        total: usize,
+        /// The names that stand.
+        standing: String,
+        /// The temporary names that remain.
+        missing: String,
+        /// What stopped it.
+        source: Box<Self>,
+    },
+    /// A split or committable that another connector, or another version, made.
+    #[error("`{name}` is not a {what} of this connector: {reason}")]
+    Foreign {
+        /// Its name.
+        name: String,
+        /// `split` or `committable`.
+        what: &'static str,
+        /// How that was noticed.
+        reason: String,
+    },
+}
+
+/// What to do about a [`ConnectorError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The job or its configuration must change; trying again is of no use.
+    Options,
+    /// The data must change, or bad records must be skipped; trying again is of no use.
+    Data,
+    /// The machine or the network must change; trying again may help.
+    Environment,
+}
+
+impl ConnectorError {
+    /// What to do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownConnector { .. }
+            | Self::UnknownOption { .. }
+            | Self::MissingOption { .. }
+            | Self::BadOption { .. }
+            | Self::NotAllowed { .. }
+            | Self::Occupied { .. }
+            | Self::Foreign { .. } => ErrorKind::Options,
+            Self::Input { .. } | Self::BadRecord { .. } => ErrorKind::Data,
+            Self::Io { .. } | Self::Network { .. } => ErrorKind::Environment,
+            Self::Commit { source, .. } => source.kind(),
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn input(input: &Path, problem: impl Into<String>) -> Self {
+        Self::Input {
+            input: input.display().to_string(),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl From<ConnectorError> for HostError {
+    fn from(error: ConnectorError) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(source) = cause {
+            message.push_str(": ");
+            message.push_str(&source.to_string());
+            cause = source.source();
+        }
+        Self::new(message)
+    }
+}
+
+impl From<ConnectorError> for TaskFailure {
+    fn from(error: ConnectorError) -> Self {
+        Self::Host(error.into())
+    }
+}

@@ -1,0 +1,105 @@
+//! What every sink is: the traits between connectors and the task that runs them.
+//!
+//! Output becomes visible in two steps, so that a failed job leaves nothing behind: each writer stages
+//! what it was given and hands over [`Committable`]s when it finishes; the job commits them all once
+//! every subtask has finished. Invariant: dropping a writer that has not finished undoes it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use wasmill_types::BatchView;
+
+use crate::error::ConnectorError;
+
+/// A sink with its options, parsed.
+pub trait Sink: Send + Sync + fmt::Debug {
+    /// Checks the target and gets it ready; called once, before any task starts.
+    ///
+    /// # Errors
+    /// A target that cannot be written, or is occupied.
+    fn prepare(&self) -> Result<(), ConnectorError>;
+
+    /// A writer for one subtask.
+    ///
+    /// # Errors
+    /// A target that cannot be written.
+    fn writer(&self, context: WriterContext) -> Result<Box<dyn SinkWriter>, ConnectorError>;
+
+    /// Makes what the writers of all subtasks finished visible. When it fails halfway the error says
+    /// what stands, and calling it again with the same parts goes on from there.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Commit`] and what stopped it.
+    fn commit(&self, parts: Vec<Committable>) -> Result<(), ConnectorError>;
+
+    /// Removes what writers finished, for a job that fails before the commit.
+    ///
+    /// # Errors
+    /// What could not be removed.
+    fn discard(&self, parts: Vec<Committable>) -> Result<(), ConnectorError>;
+}
+
+/// Which subtask a writer belongs to.
+#[derive(Debug, Clone)]
+pub struct WriterContext {
+    /// The index of the subtask.
+    pub subtask: u32,
+    /// The number of subtasks.
+    pub parallelism: u32,
+    /// How often the subtask was started before.
+    pub attempt: u32,
+    /// A name for this run of the job that no other run has.
+    pub run: String,
+}
+
+/// Writes the records of one subtask, on its thread.
+pub trait SinkWriter: Send {
+    /// Takes records, in order.
+    ///
+    /// # Errors
+    /// A target that cannot be written; the writer is of no use afterwards.
+    fn write(&mut self, records: &BatchView<'_>) -> Result<(), ConnectorError>;
+
+    /// Hands everything taken so far to the operating system.
+    ///
+    /// # Errors
+    /// As [`SinkWriter::write`].
+    fn flush(&mut self) -> Result<(), ConnectorError>;
+
+    /// Makes everything durable and returns what is to be committed.
+    ///
+    /// # Errors
+    /// As [`SinkWriter::write`]; nothing is left behind then.
+    fn finish(self: Box<Self>) -> Result<Vec<Committable>, ConnectorError>;
+}
+
+/// Output that is complete but not yet visible.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Committable {
+    /// For logs and errors.
+    pub name: String,
+    /// What only the connector understands.
+    pub state: Vec<u8>,
+}
+
+impl Committable {
+    /// Wraps a connector's own state.
+    pub(crate) fn wrap(name: String, state: &impl Serialize) -> Self {
+        let state = serde_json::to_vec(state).expect("committable states are plain data");
+        Self { name, state }
+    }
+
+    /// The connector's own state.
+    pub(crate) fn unwrap_state<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ConnectorError> {
+        serde_json::from_slice(&self.state).map_err(|error| self.foreign(&error.to_string()))
+    }
+
+    /// The error for a committable that this connector did not make.
+    pub(crate) fn foreign(&self, reason: &str) -> ConnectorError {
+        ConnectorError::Foreign {
+            name: self.name.clone(),
+            what: "committable",
+            reason: reason.to_owned(),
+        }
+    }
+}
