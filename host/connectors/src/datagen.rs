@@ -9,8 +9,8 @@
 //! | `seed` | absent | whole number that all random values follow from; absent: the run's |
 //!
 //! Generators: `{"kind":"sequence","start":0}`, `{"kind":"random-int","min":1,"max":6}`,
-//! `{"kind":"random-float","min":0,"max":1}`, `{"kind":"random-string","length":8}` (letters and the
-//! digits 2 to 7), `{"kind":"choice","values":["a","b"]}`, and `{"kind":"timestamp","start":0,"step":1}`,
+//! `{"kind":"random-float","min":0,"max":1}`, `{"kind":"random-string","length":8}` (letters `a` to
+//! `p`), `{"kind":"choice","values":["a","b"]}`, and `{"kind":"timestamp","start":0,"step":1}`,
 //! milliseconds that grow by `step` per record: 1000 / `rate` unless given, or 1 without a rate.
 //!
 //! Invariant: record `i` is a function of the options, the seed and `i`, never of the clock, so a split

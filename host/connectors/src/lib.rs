@@ -1,8 +1,8 @@
 //! Built-in sources and sinks: how records enter and leave a job without guest code.
 //!
-//! A record's way in: [`source`] parses the options once, [`Source::splits`] divides the input, each
+//! A record's way in: [`source()`] parses the options once, [`Source::splits`] divides the input, each
 //! subtask's thread opens a [`SourceReader`], is given splits and polls it for batches. The way out:
-//! [`sink`] parses, [`Sink::prepare`] checks the target before any task starts, each subtask's thread
+//! [`sink()`] parses, [`Sink::prepare`] checks the target before any task starts, each subtask's thread
 //! fills a [`SinkWriter`], and once all have finished [`Sink::commit`] makes the output visible.
 //!
 //! Everything is synchronous and used by one thread; time comes in as `now_ms`, nothing spawns.
@@ -50,7 +50,7 @@ pub fn source(spec: &ConnectorSpec, access: &Access) -> Result<Box<dyn Source>, 
 /// The sink that `spec` asks for.
 ///
 /// # Errors
-/// As [`source`], and a path that `access` does not allow.
+/// As [`source()`], and a path that `access` does not allow.
 pub fn sink(spec: &ConnectorSpec, access: &Access) -> Result<Box<dyn Sink>, ConnectorError> {
     match spec.name.as_str() {
         "file" => Ok(Box::new(file::FileSink::parse(spec, access)?)),
