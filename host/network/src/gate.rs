@@ -1,0 +1,129 @@
+//! The input of one task: n channels, one ordered wait.
+//!
+//! A task asks [`Gate::next`] until it has nothing, then waits on the signal that it gave to [`gate`].
+//! Invariants: elements of one channel come in the order in which they were sent; a channel that has
+//! something is served once before any other is served twice, so a busy channel starves none; each
+//! channel ends with `EndOfPartition` or with [`ProducerLost`], and nothing comes after it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+use wasmill_actor::Signal;
+use wasmill_types::{Batch, Element};
+
+use crate::exchange::{Exchange, Taken};
+use crate::sender::Sender;
+
+/// The consumer's end of n channels; dropping it makes the senders fail.
+#[derive(Debug)]
+pub struct Gate {
+    shared: Arc<Shared>,
+}
+
+/// A producer that went without having ended its channel: its task failed or was cancelled.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("the producer of input channel {channel} is gone before its end")]
+pub struct ProducerLost {
+    /// The channel.
+    pub channel: usize,
+}
+
+/// What the gate and its senders share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    exchange: Mutex<Exchange>,
+    /// Wakes the consumer.
+    pub(crate) consumer: Signal,
+}
+
+/// Makes a gate and the sender of each of its channels.
+///
+/// A channel holds `capacity` elements and its end: `EndOfPartition` always finds a place, so that a
+/// producer can leave without waiting for a slow consumer. `signal` is notified when something comes
+/// after [`Gate::next`] had nothing.
+///
+/// # Panics
+/// If `capacity` is 0: nothing could ever be sent.
+pub fn gate(channels: usize, capacity: usize, signal: Signal) -> (Gate, Vec<Sender>) {
+    assert!(capacity > 0, "a channel needs room for an element");
+    let shared = Arc::new(Shared {
+        exchange: Mutex::new(Exchange::new(channels, capacity)),
+        consumer: signal,
+    });
+    let sender = |channel| Sender::new(Arc::clone(&shared), channel);
+    let senders = (0..channels).map(sender).collect();
+    (Gate { shared }, senders)
+}
+
+#[expect(
+    clippy::needless_pass_by_ref_mut,
+    reason = "a gate has one consumer, so taking from it needs it exclusively"
+)]
+impl Gate {
+    /// The next element and its channel, or none when there is nothing to take now.
+    ///
+    /// Only after it returned none will the signal tell that something came.
+    ///
+    /// # Errors
+    /// Once per channel, after its last element, when its producer went without having ended it.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "none means nothing now, where an iterator would have ended"
+    )]
+    pub fn next(&mut self) -> Result<Option<(usize, Element)>, ProducerLost> {
+        let taken = self.shared.lock().take();
+        match taken {
+            None => Ok(None),
+            Some(Taken::Lost(channel)) => Err(ProducerLost { channel }),
+            Some(Taken::Element(channel, element, wake)) => {
+                if let Some(producer) = wake {
+                    producer.notify();
+                }
+                Ok(Some((channel, element)))
+            }
+        }
+    }
+
+    /// The number of channels, ended ones included.
+    pub fn channels(&self) -> usize {
+        self.shared.lock().channels()
+    }
+
+    /// Stops taking from a channel until it is resumed; its producer can fill the queue meanwhile.
+    pub fn pause(&mut self, channel: usize) {
+        self.shared.lock().pause(channel);
+    }
+
+    /// Takes from a channel again. Does not notify the signal: the consumer itself calls it and asks
+    /// [`Gate::next`] afterwards.
+    pub fn resume(&mut self, channel: usize) {
+        self.shared.lock().resume(channel);
+    }
+
+    /// Gives the memory of a processed batch back to the producers.
+    ///
+    /// Kept are as many batches as a channel has room for and one per channel, none of them giant.
+    pub fn recycle(&mut self, mut batch: Batch) {
+        batch.clear();
+        let unkept = self.shared.lock().keep_spare(batch);
+        drop(unkept);
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        let left = self.shared.lock().drop_consumer();
+        left.waiting.iter().for_each(Signal::notify);
+    }
+}
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Exchange> {
+        // Only a broken invariant panics under the lock; then the thread's panic fails its job, and the
+        // others must still be able to leave.
+        self.exchange.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;
