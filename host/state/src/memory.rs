@@ -1,6 +1,6 @@
 //! Keyed state in memory: a hash table from state and key to the rows of that key.
 //!
-//! A task opens it when its job keeps state in memory. Invariants: every [`entry::Entry`] in the table has
+//! A task opens it when its job keeps state in memory. Invariants: every entry in the table has
 //! at least one row; the account is the sum of the entries' bytes; the order of the hash table, which
 //! differs from run to run, shows nowhere.
 
