@@ -1,1 +1,38 @@
-//! (being written)
+//! The data path of one task. Follow a record:
+//!
+//! 1. [`source`]: a connector of the host or the bundle itself makes records, as columns; or
+//! 2. the [gate](wasmill_network::Gate) of a task takes them from a channel, whole batches at a time;
+//! 3. [`valve`] combines the event time of the channels;
+//! 4. [`task`] is the loop, the only thing that touches the subtask: it picks what comes next
+//!    ([`mailbox`]) and hands the batch to
+//! 5. the operator: guest code behind [`wasmill_types::operator::Operator`], or nothing at all
+//!    ([`direct`]);
+//! 6. [`host`] is what guest code calls back: its `emit` hands the columns to an [`output`], which is
+//! 7. a sink of the host, or a [`partition`] that spreads the records over channels ([`partitioner`])
+//!    and sends them on in frames.
+//!
+//! [`deployment`] builds the tasks of a job and connects them; [`job`] is the job while it runs.
+//!
+//! Invariants: one OS thread runs a task and nothing else mutates it; every wait of it is on one
+//! signal, can be cancelled, and flushes first; the first failure of a job is the one it reports.
+
+pub mod deployment;
+pub mod direct;
+pub mod guest;
+pub mod host;
+pub mod job;
+pub mod mailbox;
+pub mod metrics;
+pub mod options;
+pub mod output;
+pub mod partition;
+pub mod partitioner;
+pub mod plan;
+pub mod source;
+pub mod task;
+pub mod valve;
+
+pub use deployment::{Deployment, deploy};
+pub use guest::GuestCode;
+pub use job::{JobFailure, JobSummary, RunningJob};
+pub use options::Options;

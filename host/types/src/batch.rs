@@ -135,9 +135,9 @@ impl Batch {
         self.ends.push(self.data.len() as u32);
     }
 
-    /// Appends record `index` of `from` with its timestamp, without its hash.
+    /// Appends record `index` of `from` with its timestamp and its hash.
     ///
-    /// A hash serves the sender only: it picks the channel, and the reader computes its own key.
+    /// All records of a batch agree on having hashes, because they come over the same edge.
     #[inline]
     pub fn push_from(&mut self, from: &BatchView<'_>, index: usize) {
         let (start, end) = from.bounds(index);
@@ -146,11 +146,14 @@ impl Batch {
         } else if !self.timestamps.is_empty() {
             self.timestamps.push(NO_TIMESTAMP);
         }
+        if let Some(hash) = from.hashes.get(index) {
+            self.hashes.push(*hash);
+        }
         self.data.extend_from_slice(&from.data[start..end]);
         self.ends.push(self.data.len() as u32);
     }
 
-    /// Appends all records of `from` with their timestamps.
+    /// Appends all records of `from` with their timestamps and hashes.
     pub fn extend_from(&mut self, from: &BatchView<'_>) {
         if from.timestamps.is_empty() {
             if !self.timestamps.is_empty() {
@@ -161,6 +164,7 @@ impl Batch {
             self.timestamps.resize(self.len(), NO_TIMESTAMP);
             self.timestamps.extend_from_slice(from.timestamps);
         }
+        self.hashes.extend_from_slice(from.hashes);
         let base = self.data.len() as u32;
         self.data.extend_from_slice(from.data);
         self.ends.extend(from.ends.iter().map(|end| base + end));

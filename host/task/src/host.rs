@@ -1,0 +1,197 @@
+//! What guest code calls back: its outputs, state, timers, clock and log, of one task.
+//!
+//! Columns from the guest are checked here, once. Invariant: whatever a guest passes ends in a result,
+//! never in a panic.
+
+use std::sync::Arc;
+
+use wasmill_actor::{Clock, Rng, Signal};
+use wasmill_connectors::Committable;
+use wasmill_state::{KeyedBackend, TimerService};
+use wasmill_types::batch::MalformedBatch;
+use wasmill_types::element::ChannelStatus;
+use wasmill_types::operator::{
+    Changes, LogLevel, OperatorHost, OptionalBlobs, Page, TimeDomain, Timers,
+};
+use wasmill_types::{BatchView, BlobsView, Element, TaskFailure};
+
+use crate::metrics::{Histogram, TaskMetrics};
+use crate::output::Output;
+
+/// The host side of one task.
+#[derive(Debug)]
+pub struct TaskHost {
+    /// Where the task's records go.
+    pub outputs: Vec<Output>,
+    /// Keyed state; none when the task has no keyed operator.
+    pub state: Option<Box<dyn KeyedBackend>>,
+    /// Timers; none when the task has no keyed operator.
+    pub timers: Option<TimerService>,
+    /// The clock.
+    pub clock: Clock,
+    /// The subtask's own randomness.
+    pub rng: Rng,
+    /// What the task counts.
+    pub metrics: Arc<TaskMetrics>,
+    /// The largest record, in bytes.
+    pub max_record_bytes: u32,
+}
+
+impl TaskHost {
+    /// Sends something that is not records over all edges.
+    ///
+    /// # Errors
+    /// When an edge cannot take it.
+    pub fn broadcast(&mut self, element: &Element) -> Result<(), TaskFailure> {
+        self.outputs.iter_mut().try_for_each(|output| output.broadcast(element))
+    }
+
+    /// Sends everything that was collected.
+    ///
+    /// # Errors
+    /// When an output cannot take it.
+    pub fn flush(&mut self) -> Result<(), TaskFailure> {
+        self.outputs.iter_mut().try_for_each(Output::flush)
+    }
+
+    /// Whether records wait for a flush.
+    pub fn is_dirty(&self) -> bool {
+        self.outputs.iter().any(Output::is_dirty)
+    }
+
+    /// Whether every output would take records without waiting.
+    pub fn has_room(&self) -> bool {
+        self.outputs.iter().all(Output::has_room)
+    }
+
+    /// Has a task woken when an output that is full has room again.
+    pub fn notify_when_room(&mut self, signal: &Signal) {
+        self.outputs.iter_mut().for_each(|output| output.notify_when_room(signal));
+    }
+
+    /// Finishes the sinks; per output what is to be committed.
+    ///
+    /// # Errors
+    /// When a sink cannot make its output durable.
+    pub fn finish(&mut self) -> Result<Vec<Vec<Committable>>, TaskFailure> {
+        self.outputs.iter_mut().map(Output::finish).collect()
+    }
+
+    fn keyed(&mut self) -> Result<&mut dyn KeyedBackend, TaskFailure> {
+        match &mut self.state {
+            Some(state) => Ok(state.as_mut()),
+            None => Err(not_keyed("state")),
+        }
+    }
+
+    fn keyed_timers(&mut self) -> Result<&mut TimerService, TaskFailure> {
+        self.timers.as_mut().ok_or_else(|| not_keyed("timers"))
+    }
+}
+
+fn not_keyed(what: &str) -> TaskFailure {
+    TaskFailure::Contract(format!("the chain has no keyed operator, so it has no keyed {what}"))
+}
+
+/// A batch that breaks a limit is a different thing than one that makes no sense.
+fn malformed(error: MalformedBatch) -> TaskFailure {
+    match &error {
+        MalformedBatch::RecordTooLarge { .. } => {
+            TaskFailure::Limit { limit: wasmill_wasm::Limits::RECORD, message: error.to_string() }
+        }
+        MalformedBatch::End { .. } | MalformedBatch::Trailing { .. } | MalformedBatch::Column { .. } => {
+            TaskFailure::Contract(format!("it emitted a malformed batch: {error}"))
+        }
+    }
+}
+
+impl OperatorHost for TaskHost {
+    fn emit(&mut self, output: u32, records: BatchView<'_>) -> Result<(), TaskFailure> {
+        let records = records.checked(self.max_record_bytes).map_err(malformed)?;
+        let count = self.outputs.len();
+        let Some(target) = self.outputs.get_mut(output as usize) else {
+            let problem = format!("it emitted on output {output}, and the chain has {count}");
+            return Err(TaskFailure::Contract(problem));
+        };
+        self.metrics.add_out(records.len(), records.data.len());
+        target.emit(&records)
+    }
+
+    fn emit_watermark(&mut self, time: i64) -> Result<(), TaskFailure> {
+        self.broadcast(&Element::Watermark(time))
+    }
+
+    fn mark_idle(&mut self) -> Result<(), TaskFailure> {
+        self.broadcast(&Element::Status(ChannelStatus::Idle))
+    }
+
+    fn state_get(
+        &mut self,
+        state: u32,
+        keys: BlobsView<'_>,
+        sub_keys: BlobsView<'_>,
+    ) -> Result<OptionalBlobs, TaskFailure> {
+        self.keyed()?.get(state, keys, sub_keys)
+    }
+
+    fn state_write(&mut self, state: u32, changes: Changes<'_>) -> Result<(), TaskFailure> {
+        self.keyed()?.write(state, changes)
+    }
+
+    fn state_scan(
+        &mut self,
+        state: u32,
+        key: &[u8],
+        after: Option<&[u8]>,
+        limit: u32,
+    ) -> Result<Page, TaskFailure> {
+        self.keyed()?.scan(state, key, after, limit)
+    }
+
+    fn register_timers(&mut self, domain: TimeDomain, timers: Timers) -> Result<(), TaskFailure> {
+        self.keyed_timers()?.register(domain, &timers)
+    }
+
+    fn delete_timers(&mut self, domain: TimeDomain, timers: Timers) -> Result<(), TaskFailure> {
+        self.keyed_timers()?.delete(domain, &timers)
+    }
+
+    fn now(&mut self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    fn random(&mut self) -> u64 {
+        self.rng.next_u64()
+    }
+
+    /// The task's span names the job, vertex and subtask.
+    fn log(&mut self, level: LogLevel, message: &str) -> Result<(), TaskFailure> {
+        match level {
+            LogLevel::Error => tracing::error!(target: "guest", "{message}"),
+            LogLevel::Warn => tracing::warn!(target: "guest", "{message}"),
+            LogLevel::Info => tracing::info!(target: "guest", "{message}"),
+            LogLevel::Debug => tracing::debug!(target: "guest", "{message}"),
+            LogLevel::Trace => tracing::trace!(target: "guest", "{message}"),
+        }
+        Ok(())
+    }
+
+    fn counter_add(&mut self, name: &str, delta: u64) {
+        self.metrics.count(name, delta);
+    }
+
+    fn gauge_set(&mut self, name: &str, value: f64) {
+        self.metrics.with_guest(|guest| guest.gauges.insert(name.to_owned(), value));
+    }
+
+    fn histogram_record(&mut self, name: &str, value: f64) {
+        self.metrics.with_guest(|guest| {
+            let first = Histogram { min: value, max: value, ..Histogram::default() };
+            let histogram = guest.histograms.entry(name.to_owned()).or_insert(first);
+            histogram.count += 1;
+            histogram.sum += value;
+            histogram.min = histogram.min.min(value);
+            histogram.max = histogram.max.max(value);
+        });
+    }
+}

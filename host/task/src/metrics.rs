@@ -1,0 +1,91 @@
+//! What a task counts. Written by the task's thread, read by whoever shows progress.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wasmill_types::metric;
+
+/// The counters of one task.
+#[derive(Debug, Default)]
+pub struct TaskMetrics {
+    /// [`metric::RECORDS_IN`].
+    pub records_in: AtomicU64,
+    /// [`metric::BYTES_IN`].
+    pub bytes_in: AtomicU64,
+    /// [`metric::RECORDS_OUT`].
+    pub records_out: AtomicU64,
+    /// [`metric::BYTES_OUT`].
+    pub bytes_out: AtomicU64,
+    /// When the first records came, by the monotonic clock in nanoseconds; -1 before.
+    pub first_record_nanos: AtomicI64,
+    guest: Mutex<GuestMetrics>,
+}
+
+/// What guest code names itself. The sandbox bounds the number of names.
+#[derive(Debug, Default, Clone)]
+pub struct GuestMetrics {
+    /// Sums.
+    pub counters: BTreeMap<String, u64>,
+    /// Last values.
+    pub gauges: BTreeMap<String, f64>,
+    /// Numbers and sums of values.
+    pub histograms: BTreeMap<String, Histogram>,
+}
+
+/// A histogram, as far as it is kept here.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub struct Histogram {
+    /// How many values.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl TaskMetrics {
+    /// Counters at zero.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { first_record_nanos: AtomicI64::new(-1), ..Self::default() })
+    }
+
+    /// Counts records that came in.
+    pub fn add_in(&self, records: usize, bytes: usize) {
+        add(&self.records_in, records as u64);
+        add(&self.bytes_in, bytes as u64);
+    }
+
+    /// Counts records that went out.
+    pub fn add_out(&self, records: usize, bytes: usize) {
+        add(&self.records_out, records as u64);
+        add(&self.bytes_out, bytes as u64);
+    }
+
+    /// Changes what guest code named.
+    pub fn with_guest<R>(&self, f: impl FnOnce(&mut GuestMetrics) -> R) -> R {
+        f(&mut self.guest.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds to a counter by name, one of the table or one of the guest's.
+    pub fn count(&self, name: &str, delta: u64) {
+        self.with_guest(|guest| match guest.counters.get_mut(name) {
+            Some(counter) => *counter = counter.saturating_add(delta),
+            None => {
+                guest.counters.insert(name.to_owned(), delta);
+            }
+        });
+    }
+
+    /// How many records were left out as bad.
+    pub fn bad_records(&self) -> u64 {
+        self.with_guest(|guest| guest.counters.get(metric::BAD_RECORDS).copied().unwrap_or(0))
+    }
+}
+
+/// One thread writes, so a load and a store do without a locked instruction.
+fn add(counter: &AtomicU64, delta: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + delta, Ordering::Relaxed);
+}

@@ -1,0 +1,48 @@
+//! What a task may use, and how it trades latency for throughput.
+//!
+//! `node` fills [`Options`] from the configuration; each field names its key.
+
+use std::time::Duration;
+
+use wasmill_types::operator::BadRecordPolicy;
+
+/// The settings of the tasks of a job.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `network.channel-capacity`: how many elements wait in a channel before its sender does.
+    pub channel_capacity: usize,
+    /// `network.frame-bytes`: at which size the records for a channel are sent, in bytes (semantics
+    /// §13.5).
+    pub frame_bytes: u32,
+    /// `network.buffer-timeout`: how long a record waits for others to share its frame (semantics
+    /// §13.6, with a smaller default: frames are flushed by the task itself, which costs little).
+    pub buffer_timeout: Duration,
+    /// `source.batch-bytes`: how much a source makes at a time, in bytes.
+    pub source_batch_bytes: u32,
+    /// `source.batch-records`: how many records a source makes at a time.
+    pub source_batch_records: u32,
+    /// `state.cache-bytes`: how much keyed state a guest may cache in its own memory, in bytes.
+    pub cache_bytes: u64,
+    /// `wasm.record`: the largest record, in bytes.
+    pub max_record_bytes: u32,
+    /// What to do with records that cannot be decoded.
+    pub on_bad_record: BadRecordPolicy,
+    /// The limits of keyed state and timers.
+    pub state: wasmill_state::Options,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            channel_capacity: 10,
+            frame_bytes: 32 << 10,
+            buffer_timeout: Duration::from_millis(1),
+            source_batch_bytes: 64 << 10,
+            source_batch_records: 4096,
+            cache_bytes: 64 << 20,
+            max_record_bytes: 1 << 20,
+            on_bad_record: BadRecordPolicy::Fail,
+            state: wasmill_state::Options::default(),
+        }
+    }
+}

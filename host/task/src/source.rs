@@ -1,0 +1,168 @@
+//! Where the records of a source task come from, and the splits that are still to be read.
+//!
+//! Splits wait in one queue per source operator and subtasks take the next when they are done with
+//! theirs, so a slow subtask reads fewer. Invariant: every split is taken by exactly one subtask.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wasmill_connectors::{Budget, SourceReader, Split};
+use wasmill_types::operator::{Operator, PollStatus};
+use wasmill_types::{Batch, Blobs, GuestFailure, TaskFailure, metric};
+
+use crate::host::TaskHost;
+use crate::output::host_failure;
+
+/// The splits of a source operator that no subtask has taken yet.
+#[derive(Debug)]
+pub struct SplitQueue<S>(Mutex<VecDeque<S>>);
+
+impl<S> SplitQueue<S> {
+    /// A queue of these splits.
+    pub fn new(splits: impl IntoIterator<Item = S>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(splits.into_iter().collect())))
+    }
+
+    fn take(&self) -> Option<S> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+/// What makes the records of a source task.
+pub enum SourceRole {
+    /// A connector of the host.
+    Connector(ConnectorSource),
+    /// The bundle.
+    Guest {
+        /// The splits that are left.
+        queue: Arc<SplitQueue<Vec<u8>>>,
+        /// How many records a poll makes.
+        max_records: u32,
+        /// Whether a split has been assigned that is not at its end.
+        is_reading: bool,
+    },
+}
+
+impl std::fmt::Debug for SourceRole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connector(_) => "Connector",
+            Self::Guest { .. } => "Guest",
+        })
+    }
+}
+
+/// A connector's reader in one task.
+pub struct ConnectorSource {
+    /// Reads the splits.
+    pub reader: Box<dyn SourceReader>,
+    /// The splits that are left.
+    pub queue: Arc<SplitQueue<Split>>,
+    /// How much one poll reads.
+    pub budget: Budget,
+    /// The inputs of the operator that the records go to.
+    pub inputs: Vec<u32>,
+    /// The outputs of the task that the records go to as they are.
+    pub outputs: Vec<u32>,
+    /// The records of the last poll.
+    pub batch: Batch,
+    /// Whether a split has been assigned that is not at its end.
+    pub is_reading: bool,
+    /// How many bad records have been counted.
+    pub bad_records: u64,
+}
+
+impl std::fmt::Debug for ConnectorSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConnectorSource").field("is_reading", &self.is_reading).finish_non_exhaustive()
+    }
+}
+
+impl SourceRole {
+    /// Makes records, once, and hands them on.
+    ///
+    /// # Errors
+    /// When the source, the operator or an output fails.
+    pub fn poll(
+        &mut self,
+        operator: &mut dyn Operator<TaskHost>,
+        now_ms: i64,
+    ) -> Result<PollStatus, TaskFailure> {
+        match self {
+            Self::Connector(source) => source.poll(operator, now_ms),
+            Self::Guest { queue, max_records, is_reading } => {
+                if !*is_reading {
+                    let Some(split) = queue.take() else { return Ok(PollStatus::Finished) };
+                    operator.assign_splits(&std::iter::once(split.as_slice()).collect::<Blobs>())?;
+                    *is_reading = true;
+                }
+                match operator.poll(*max_records)? {
+                    PollStatus::Finished => {
+                        *is_reading = false;
+                        Ok(PollStatus::Ready)
+                    }
+                    status @ (PollStatus::Ready | PollStatus::IdleUntil(_)) => Ok(status),
+                }
+            }
+        }
+    }
+}
+
+impl ConnectorSource {
+    fn poll(
+        &mut self,
+        operator: &mut dyn Operator<TaskHost>,
+        now_ms: i64,
+    ) -> Result<PollStatus, TaskFailure> {
+        if !self.is_reading {
+            let Some(split) = self.queue.take() else { return Ok(PollStatus::Finished) };
+            tracing::debug!(split = split.name, "read split");
+            self.reader.assign(split).map_err(host_failure)?;
+            self.is_reading = true;
+        }
+        self.batch.clear();
+        let status = self.reader.poll(now_ms, self.budget, &mut self.batch).map_err(host_failure)?;
+        self.count_bad_records(operator);
+        if !self.batch.is_empty() {
+            self.hand_on(operator).map_err(|failure| self.located(failure))?;
+        }
+        if status == PollStatus::Finished {
+            self.is_reading = false;
+            return Ok(PollStatus::Ready);
+        }
+        Ok(status)
+    }
+
+    fn hand_on(&self, operator: &mut dyn Operator<TaskHost>) -> Result<(), TaskFailure> {
+        let records = self.batch.view();
+        operator.host().metrics.add_in(records.len(), records.data.len());
+        for &input in &self.inputs {
+            operator.process(input, &records)?;
+        }
+        let host = operator.host();
+        for &output in &self.outputs {
+            host.metrics.add_out(records.len(), records.data.len());
+            host.outputs[output as usize].emit(&records)?;
+        }
+        Ok(())
+    }
+
+    fn count_bad_records(&mut self, operator: &mut dyn Operator<TaskHost>) {
+        let bad = self.reader.bad_records();
+        if bad > self.bad_records {
+            operator.host().metrics.count(metric::BAD_RECORDS, bad - self.bad_records);
+            self.bad_records = bad;
+        }
+    }
+
+    /// The failure with the place where its record came from.
+    fn located(&self, failure: TaskFailure) -> TaskFailure {
+        match failure {
+            TaskFailure::Guest(GuestFailure::BadRecord { index, message, location: None }) => {
+                let location = self.reader.locate(index);
+                GuestFailure::BadRecord { index, message, location }.into()
+            }
+            other => other,
+        }
+    }
+}
