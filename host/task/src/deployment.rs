@@ -118,7 +118,7 @@ impl Deployer {
                 let splits = source.splits(vertex.parallelism).map_err(host_failure)?;
                 Splits::Connector(source, SplitQueue::new(splits))
             } else if plan.has_guest_source {
-                let operator = plan.guests[0].0;
+                let operator = plan.guests[0];
                 let splits = self.code()?.splits(&self.job.args, operator, vertex.parallelism)?;
                 Splits::Guest(SplitQueue::new(splits.view().iter().map(<[u8]>::to_vec)))
             } else {
@@ -215,7 +215,7 @@ impl Deployer {
         let context = self.context(index, subtask);
         let groups = OwnedGroups::new(subtask, vertex.parallelism, vertex.max_parallelism);
         let state: Option<Box<dyn KeyedBackend>> =
-            vertex.is_keyed.then(|| Box::new(MemoryBackend::new(groups, &options.state)) as _);
+            vertex.is_keyed.then(|| Box::new(MemoryBackend::new(groups.clone(), &options.state)) as _);
         let timers = vertex.is_keyed.then(|| TimerService::new(groups, &options.state));
         let clock = self.job.clock.clone();
         let max_record_bytes = options.max_record_bytes;

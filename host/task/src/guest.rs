@@ -1,6 +1,7 @@
 //! Where a job's guest code comes from.
 
 use wasmill_actor::CancelToken;
+use wasmill_types::id::OperatorId;
 use wasmill_types::operator::Operator;
 use wasmill_types::{Blobs, TaskFailure};
 use wasmill_wasm::{Bundle, Limits};
@@ -23,7 +24,7 @@ pub trait GuestCode: Send + Sync {
     ///
     /// # Errors
     /// When the guest fails.
-    fn splits(&self, args: &[String], operator: u32, parallelism: u32) -> Result<Blobs, TaskFailure>;
+    fn splits(&self, args: &[String], operator: OperatorId, parallelism: u32) -> Result<Blobs, TaskFailure>;
 }
 
 /// A bundle with the limits it runs under.
@@ -44,7 +45,7 @@ impl GuestCode for Sandboxed {
         Ok(Box::new(self.bundle.instantiate(host, &self.limits, cancel.clone())?))
     }
 
-    fn splits(&self, args: &[String], operator: u32, parallelism: u32) -> Result<Blobs, TaskFailure> {
+    fn splits(&self, args: &[String], operator: OperatorId, parallelism: u32) -> Result<Blobs, TaskFailure> {
         self.bundle.source_splits(args, operator, parallelism, &self.limits)
     }
 }

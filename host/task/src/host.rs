@@ -135,7 +135,7 @@ impl OperatorHost for TaskHost {
     }
 
     fn state_write(&mut self, state: u32, changes: Changes<'_>) -> Result<(), TaskFailure> {
-        self.keyed()?.write(state, changes)
+        self.keyed()?.write(state, &changes)
     }
 
     fn state_scan(
