@@ -15,6 +15,8 @@ use serde::de::DeserializeOwned;
 pub use csv::Csv;
 pub use fields::Fields;
 pub(crate) use fields::struct_fields;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use fields::{Cell, Problem};
 
 /// A value that can travel between operators: any owned `serde` type.
 pub trait Record: Serialize + DeserializeOwned + 'static {}

@@ -382,3 +382,58 @@ impl<T: Record> Sink<T> for Blackhole {
         (connector("blackhole"), Postcard)
     }
 }
+
+/// A connector of the host by its name, for those without a builder of their own.
+#[derive(Debug, Clone)]
+pub struct Custom<C> {
+    connector: Connector,
+    codec: C,
+}
+
+impl Custom<Text> {
+    /// A source of lines of text.
+    pub fn text(name: &str) -> Self {
+        Self {
+            connector: connector(name),
+            codec: Text,
+        }
+    }
+}
+
+impl Custom<Json> {
+    /// A source of JSON documents.
+    pub fn json(name: &str) -> Self {
+        Self {
+            connector: connector(name),
+            codec: Json,
+        }
+    }
+}
+
+impl Custom<Postcard> {
+    /// A source of postcard records.
+    pub fn postcard(name: &str) -> Self {
+        Self {
+            connector: connector(name),
+            codec: Postcard,
+        }
+    }
+}
+
+impl<C> Custom<C> {
+    /// Sets an option of the connector.
+    pub fn option(mut self, name: &str, value: impl ToString) -> Self {
+        self.connector
+            .options
+            .push((name.to_owned(), value.to_string()));
+        self
+    }
+}
+
+impl<T, C: Decode<T>> Source<T> for Custom<C> {
+    type Codec = C;
+
+    fn into_parts(self) -> (Connector, C) {
+        (self.connector, self.codec)
+    }
+}

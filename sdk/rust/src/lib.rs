@@ -61,6 +61,7 @@ pub mod runtime;
 pub mod source;
 pub mod state;
 pub mod stream;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
 pub use anyhow::{Context, Error, Result, anyhow, bail, ensure};

@@ -77,9 +77,12 @@ impl Instance {
     /// # Errors
     /// When the program fails, or does not have these operators.
     pub fn open(main: Main, context: TaskContext, host: Box<dyn Host>) -> Result<Self, Failure> {
-        let mut host = Some(host);
-        let runtime = lend(&mut host, || Runtime::open(main, context))?;
-        Ok(Self { runtime, host })
+        let (runtime, host) = lend(host, || Runtime::open(main, context));
+        let host = Some(host);
+        Ok(Self {
+            runtime: runtime?,
+            host,
+        })
     }
 
     /// The host that was handed over.
@@ -92,37 +95,37 @@ impl Instance {
 
     /// See `operator.process`.
     pub fn process(&mut self, input: u32, records: &Batch) -> Result<(), Failure> {
-        lend(&mut self.host, || self.runtime.process(input, records))
+        lent(&mut self.host, || self.runtime.process(input, records))
     }
 
     /// See `operator.on-watermark`.
     pub fn on_watermark(&mut self, input: u32, time: i64) -> Result<(), Failure> {
-        lend(&mut self.host, || self.runtime.on_watermark(input, time))
+        lent(&mut self.host, || self.runtime.on_watermark(input, time))
     }
 
     /// See `operator.end-of-input`.
     pub fn end_of_input(&mut self, input: u32) -> Result<(), Failure> {
-        lend(&mut self.host, || self.runtime.end_of_input(input))
+        lent(&mut self.host, || self.runtime.end_of_input(input))
     }
 
     /// See `operator.snapshot`.
     pub fn snapshot(&mut self) -> Result<Vec<OperatorState>, Failure> {
-        lend(&mut self.host, || self.runtime.snapshot())
+        lent(&mut self.host, || self.runtime.snapshot())
     }
 
     /// See `source.assign`.
     pub fn assign(&mut self, splits: &Blobs) -> Result<(), Failure> {
-        lend(&mut self.host, || self.runtime.assign(splits))
+        lent(&mut self.host, || self.runtime.assign(splits))
     }
 
     /// See `source.poll`.
     pub fn poll(&mut self, max_records: u32) -> Result<PollStatus, Failure> {
-        lend(&mut self.host, || self.runtime.poll(max_records))
+        lent(&mut self.host, || self.runtime.poll(max_records))
     }
 
     /// See `source.snapshot`.
     pub fn snapshot_splits(&mut self) -> Result<Blobs, Failure> {
-        lend(&mut self.host, || self.runtime.snapshot_splits())
+        lent(&mut self.host, || self.runtime.snapshot_splits())
     }
 }
 
@@ -150,9 +153,29 @@ pub fn describe(
     crate::env::describe(main, args)
 }
 
-fn lend<R>(host: &mut Option<Box<dyn Host>>, call: impl FnOnce() -> R) -> R {
-    HOST.set(host.take());
+/// Lends a host to this thread while `call` runs.
+pub(crate) fn lend<R>(host: Box<dyn Host>, call: impl FnOnce() -> R) -> (R, Box<dyn Host>) {
+    /// Takes the host back even if the call panics.
+    struct Loan;
+
+    impl Drop for Loan {
+        fn drop(&mut self) {
+            HOST.take();
+        }
+    }
+
+    HOST.set(Some(host));
+    let loan = Loan;
     let result = call();
-    *host = HOST.take();
+    let host = HOST.take();
+    drop(loan);
+    (result, host.expect("nobody but the lender takes it back"))
+}
+
+/// As [`lend`] with the host of an instance.
+fn lent<R>(slot: &mut Option<Box<dyn Host>>, call: impl FnOnce() -> R) -> R {
+    let host = slot.take().expect("the host is here between calls");
+    let (result, host) = lend(host, call);
+    *slot = Some(host);
     result
 }

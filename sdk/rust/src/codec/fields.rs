@@ -41,7 +41,8 @@ struct Probe<'a> {
     found: &'a mut Option<&'static [&'static str]>,
 }
 
-type Problem = de::value::Error;
+/// Why a row is not what the program's type asks for.
+pub(crate) type Problem = de::value::Error;
 
 impl<'de> de::Deserializer<'de> for Probe<'_> {
     type Error = Problem;
@@ -104,11 +105,7 @@ impl<'de> Row<'de> {
             .columns
             .and_then(|columns| columns.get(self.column - 1))
             .copied();
-        Cell {
-            text,
-            name,
-            column: self.column,
-        }
+        Cell::new(text, name, self.column)
     }
 }
 
@@ -225,13 +222,18 @@ impl<'de> de::SeqAccess<'de> for Values<'_, 'de> {
 }
 
 /// One field; parsed when the type says as what.
-struct Cell<'de> {
+pub(crate) struct Cell<'de> {
     text: &'de str,
     name: Option<&'static str>,
     column: usize,
 }
 
-impl Cell<'_> {
+impl<'de> Cell<'de> {
+    /// The text of a column; columns count from 1.
+    pub(crate) fn new(text: &'de str, name: Option<&'static str>, column: usize) -> Self {
+        Self { text, name, column }
+    }
+
     fn parse<T: std::str::FromStr>(&self, what: &str) -> Result<T, Problem> {
         self.text.trim().parse().map_err(|_| {
             let column = self

@@ -1,0 +1,442 @@
+//! Runs a plan on one thread: takes a batch from a source, moves all records that it causes to where they
+//! end, and takes the next.
+//!
+//! Called by [`super::Job::run`]. Invariant: between two batches no record is on its way, so a snapshot
+//! taken there is consistent.
+
+use anyhow::{Result, bail, ensure};
+
+use super::exchange::Exchange;
+use super::host::{MemoryHost, Seat, SplitMix, memory};
+use super::outcome::{Outcome, SinkOutput};
+use super::plan::{Plan, Role};
+use super::restore;
+use super::task::{Body, InputEnd, Task, failed};
+use super::{Job, feed};
+use crate::host::{
+    BadRecordPolicy, Batch, OperatorState, OutputEdge, PollStatus, TaskContext, blobs_iter,
+    blobs_push, empty_blobs,
+};
+use crate::native::{self, Instance};
+
+/// A job at work.
+pub(super) struct Executor<'a> {
+    job: &'a Job,
+    plan: &'a Plan,
+    tasks: Vec<Task>,
+    /// The place of each vertex's subtask 0 among the tasks.
+    first: Vec<usize>,
+    clock: i64,
+    /// Batches taken from sources.
+    batches: u64,
+    polls: u64,
+    restarts: u32,
+}
+
+/// What a source did when it was asked.
+enum Step {
+    /// It handed over a batch.
+    Moved,
+    /// It has nothing before this time.
+    Idle(i64),
+    /// It is at its end.
+    Ended,
+}
+
+impl<'a> Executor<'a> {
+    pub(super) fn new(job: &'a Job, plan: &'a Plan) -> Result<Self> {
+        let mut executor = Self {
+            job,
+            plan,
+            tasks: Vec::new(),
+            first: Vec::new(),
+            clock: job.start,
+            batches: 0,
+            polls: 0,
+            restarts: 0,
+        };
+        for vertex in 0..plan.vertices.len() {
+            executor.first.push(executor.tasks.len());
+            executor.add_vertex(vertex)?;
+        }
+        Ok(executor)
+    }
+
+    pub(super) fn run(mut self) -> Result<Outcome> {
+        let is_source = |task: &usize| matches!(self.role(*task), Role::Feed | Role::GuestSource);
+        let sources: Vec<usize> = (0..self.tasks.len()).filter(is_source).collect();
+        while sources.iter().any(|source| !self.tasks[*source].ended) {
+            self.round(&sources)?;
+        }
+        let late = self.job.pauses().find(|after| *after > self.batches);
+        if let Some(after) = late {
+            bail!(
+                "the job ended after {} batches, before the snapshot after {after}; make the batches smaller \
+                 with `batch_records`",
+                self.batches
+            );
+        }
+        Ok(self.into_outcome())
+    }
+
+    /// Asks every source once. When all are idle, time passes.
+    fn round(&mut self, sources: &[usize]) -> Result<()> {
+        let (mut moved, mut earliest) = (false, i64::MAX);
+        for &source in sources {
+            if self.tasks[source].ended {
+                continue;
+            }
+            match self.step(source)? {
+                Step::Idle(until) => earliest = earliest.min(until),
+                Step::Moved | Step::Ended => moved = true,
+            }
+        }
+        if !moved {
+            self.clock = self.clock.max(earliest);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, source: usize) -> Result<Step> {
+        let step = match &mut self.tasks[source].body {
+            Body::Feed(batches) => match batches.pop_front() {
+                None => Step::Ended,
+                Some(batch) => {
+                    let outputs = self.tasks[source].exchanges.len();
+                    let emitted = (0..outputs).map(|output| (output, batch.clone()));
+                    self.route(source, emitted.collect())?;
+                    Step::Moved
+                }
+            },
+            Body::Source { finished: true, .. } => {
+                self.call(source, |instance| instance.end_of_input(0))?;
+                Step::Ended
+            }
+            Body::Source { .. } | Body::Guest(_) | Body::Sink(_) => self.poll(source)?,
+        };
+        if matches!(step, Step::Ended) {
+            self.end(source);
+        } else {
+            self.batches += 1;
+        }
+        self.drain()?;
+        if !matches!(step, Step::Ended) {
+            self.pause()?;
+        }
+        Ok(step)
+    }
+
+    fn poll(&mut self, source: usize) -> Result<Step> {
+        let limit = self.job.max_polls;
+        self.polls += 1;
+        ensure!(
+            self.polls <= limit,
+            "the job has not ended after {limit} polls of its sources; give the source an end, or raise the \
+             limit with `max_polls`"
+        );
+        let records = self.job.batch_records;
+        match self.call(source, |instance| instance.poll(records))? {
+            PollStatus::Ready => Ok(Step::Moved),
+            PollStatus::IdleUntil(time) => Ok(Step::Idle(time)),
+            PollStatus::Finished => {
+                if let Body::Source { finished, .. } = &mut self.tasks[source].body {
+                    *finished = true;
+                }
+                Ok(Step::Moved)
+            }
+        }
+    }
+
+    /// Moves all records to where they end; vertices lie in the order of the flow.
+    fn drain(&mut self) -> Result<()> {
+        for task in 0..self.tasks.len() {
+            while let Some((input, batch)) = self.tasks[task].inbox.pop_front() {
+                if let Body::Sink(records) = &mut self.tasks[task].body {
+                    let list = feed::as_blobs(batch);
+                    records.extend(blobs_iter(&list).map(<[u8]>::to_vec));
+                } else {
+                    self.call(task, |instance| instance.process(input as u32, &batch))?;
+                }
+            }
+            self.tell_ends(task)?;
+        }
+        Ok(())
+    }
+
+    /// Tells a subtask which of its inputs have ended since it was told last.
+    fn tell_ends(&mut self, task: usize) -> Result<()> {
+        for input in 0..self.tasks[task].inputs.len() {
+            let end = &mut self.tasks[task].inputs[input];
+            if end.open > 0 || std::mem::replace(&mut end.told, true) {
+                continue;
+            }
+            if self.role(task) != Role::Sink {
+                self.call(task, |instance| instance.end_of_input(input as u32))?;
+            }
+        }
+        let ended = &self.tasks[task];
+        if !ended.ended && !ended.inputs.is_empty() && ended.inputs.iter().all(|end| end.told) {
+            self.end(task);
+        }
+        Ok(())
+    }
+
+    /// Tells those who read from a subtask that nothing more comes from it.
+    fn end(&mut self, task: usize) {
+        let plan = self.plan;
+        let ended = &mut self.tasks[task];
+        ended.ended = true;
+        let (vertex, subtask) = (ended.vertex, ended.subtask);
+        for edge in &plan.vertices[vertex].outputs {
+            let link = plan.links[edge];
+            for reader in link.consumers(subtask) {
+                let reader = self.first[link.to] + reader as usize;
+                self.tasks[reader].inputs[link.input].open -= 1;
+            }
+        }
+    }
+
+    fn call<R>(
+        &mut self,
+        task: usize,
+        call: impl FnOnce(&mut Instance) -> Result<R, crate::host::Failure>,
+    ) -> Result<R> {
+        let name = &self.plan.vertices[self.tasks[task].vertex].name;
+        let (result, emitted) = self.tasks[task].call(name, self.clock, call)?;
+        self.route(task, emitted)?;
+        Ok(result)
+    }
+
+    fn route(&mut self, task: usize, emitted: Vec<(usize, Batch)>) -> Result<()> {
+        let plan = self.plan;
+        let outputs = &plan.vertices[self.tasks[task].vertex].outputs;
+        for (output, batch) in emitted {
+            let link = plan.links[&outputs[output]];
+            for (reader, part) in self.tasks[task].exchanges[output].spread(batch)? {
+                let reader = self.first[link.to] + reader as usize;
+                self.tasks[reader].inbox.push_back((link.input, part));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the snapshot, and restarts, if the test asks for it at this point.
+    fn pause(&mut self) -> Result<()> {
+        let restart = self.job.restarts.contains(&self.batches);
+        if !restart && !self.job.snapshots.contains(&self.batches) {
+            return Ok(());
+        }
+        let mut states = vec![Vec::new(); self.tasks.len()];
+        let mut splits = vec![empty_blobs(); self.tasks.len()];
+        for task in self.running() {
+            states[task] = self.call(task, Instance::snapshot)?;
+            if self.role(task) == Role::GuestSource {
+                splits[task] = self.call(task, Instance::snapshot_splits)?;
+            }
+        }
+        if !restart {
+            return Ok(());
+        }
+        self.restarts += 1;
+        let restored = restore::divide(&self.plan.graph, &states);
+        for task in self.running() {
+            self.reopen(
+                task,
+                restored.of(task, &self.tasks[task], self.plan, &states),
+            )?;
+            if self.role(task) == Role::GuestSource {
+                let splits = &splits[task];
+                self.call(task, |instance| instance.assign(splits))?;
+            }
+            for input in 0..self.tasks[task].inputs.len() {
+                if self.tasks[task].inputs[input].told {
+                    self.call(task, |instance| instance.end_of_input(input as u32))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The subtasks with operators of the bundle that have not ended.
+    fn running(&self) -> Vec<usize> {
+        let runs = |task: &usize| {
+            let guest = matches!(self.role(*task), Role::Guest | Role::GuestSource);
+            guest && !self.tasks[*task].ended
+        };
+        (0..self.tasks.len()).filter(runs).collect()
+    }
+
+    fn role(&self, task: usize) -> Role {
+        self.plan.vertices[self.tasks[task].vertex].role
+    }
+
+    fn add_vertex(&mut self, vertex: usize) -> Result<()> {
+        let (plan, job) = (self.plan, self.job);
+        let spec = &plan.vertices[vertex];
+        let mut feeds = match spec.role {
+            Role::Feed => feed::batches(job, plan, vertex)?,
+            Role::Guest | Role::GuestSource | Role::Sink => Vec::new(),
+        }
+        .into_iter();
+        for subtask in 0..spec.parallelism {
+            let body = match spec.role {
+                Role::Feed => Body::Feed(feeds.next().unwrap_or_default()),
+                Role::Sink => Body::Sink(Vec::new()),
+                Role::Guest => Body::Guest(None),
+                Role::GuestSource => Body::Source {
+                    instance: None,
+                    finished: false,
+                },
+            };
+            let links = |edges: &'a [usize]| edges.iter().map(|edge| plan.links[edge]);
+            let task = Task {
+                vertex,
+                subtask,
+                inbox: Default::default(),
+                inputs: links(&spec.inputs)
+                    .map(|link| InputEnd {
+                        open: link.producers(subtask),
+                        told: false,
+                    })
+                    .collect(),
+                exchanges: (spec.outputs.iter().zip(links(&spec.outputs)))
+                    .map(|(edge, link)| Exchange::new(&link, subtask, self.seed(*edge, subtask)))
+                    .collect(),
+                body,
+                ended: false,
+            };
+            self.tasks.push(task);
+            if matches!(spec.role, Role::Guest | Role::GuestSource) {
+                self.reopen(self.tasks.len() - 1, Vec::new())?;
+            }
+        }
+        if spec.role == Role::GuestSource {
+            self.assign(vertex)?;
+        }
+        Ok(())
+    }
+
+    /// Deals the splits of a source out to its subtasks.
+    fn assign(&mut self, vertex: usize) -> Result<()> {
+        let spec = &self.plan.vertices[vertex];
+        let (operator, parallelism) = (spec.operators[0], spec.parallelism);
+        let seat = self.seat(vertex, 0);
+        let host = Box::new(MemoryHost::new(seat, SplitMix(self.job.seed)));
+        let (splits, _) = native::lend(host, || {
+            native::splits(self.job.main, &self.job.args, operator, parallelism)
+        });
+        let splits = splits.map_err(|failure| failed(&spec.name, 0, &failure))?;
+        let mut dealt = vec![empty_blobs(); parallelism as usize];
+        for (index, split) in blobs_iter(&splits).enumerate() {
+            let to = &mut dealt[index % parallelism as usize];
+            blobs_push::<std::convert::Infallible>(to, |bytes| {
+                bytes.extend_from_slice(split);
+                Ok(())
+            })?;
+        }
+        let first = self.tasks.len() - parallelism as usize;
+        for (index, splits) in dealt.iter().enumerate() {
+            self.call(first + index, |instance| instance.assign(splits))?;
+        }
+        Ok(())
+    }
+
+    /// Opens the operators of a subtask; what its host knew is carried over.
+    fn reopen(&mut self, task: usize, restored: Vec<OperatorState>) -> Result<()> {
+        let (vertex, subtask) = (self.tasks[task].vertex, self.tasks[task].subtask);
+        let seed = self.seed(self.plan.links.len() + vertex, subtask);
+        let mut host = MemoryHost::new(self.seat(vertex, subtask), seed.fork(self.restarts.into()));
+        host.clock = self.clock;
+        if let Some(old) = self.tasks[task].host() {
+            host.rows = std::mem::take(&mut old.rows);
+            host.reports = std::mem::take(&mut old.reports);
+        }
+        let context = self.context(vertex, subtask, restored);
+        let slot = self.tasks[task].body.slot();
+        let slot = slot.expect("only operators of the bundle are opened");
+        // The old operators go first, as they would with their process.
+        *slot = None;
+        let opened = Instance::open(self.job.main, context, Box::new(host));
+        let name = &self.plan.vertices[vertex].name;
+        let mut instance = opened.map_err(|failure| failed(name, subtask, &failure))?;
+        memory(instance.host()).check()?;
+        *slot = Some(instance);
+        Ok(())
+    }
+
+    fn seat(&self, vertex: usize, subtask: u32) -> Seat {
+        let spec = &self.plan.vertices[vertex];
+        Seat {
+            subtask,
+            parallelism: spec.parallelism,
+            max_parallelism: spec.max_parallelism,
+            max_record_bytes: self.job.max_record_bytes,
+        }
+    }
+
+    /// Random numbers of their own for a part of the job.
+    fn seed(&self, part: usize, subtask: u32) -> SplitMix {
+        SplitMix(self.job.seed)
+            .fork(part as u64)
+            .fork(u64::from(subtask))
+    }
+
+    fn context(&self, vertex: usize, subtask: u32, restored: Vec<OperatorState>) -> TaskContext {
+        let (plan, job) = (self.plan, self.job);
+        let spec = &plan.vertices[vertex];
+        let output = |edge: &usize| OutputEdge {
+            edge: *edge as u32,
+            channels: plan.links[edge].readers,
+        };
+        TaskContext {
+            job: plan.graph.name.clone(),
+            args: job.args.clone(),
+            operators: spec.operators.clone(),
+            inputs: spec.inputs.iter().map(|edge| *edge as u32).collect(),
+            outputs: spec.outputs.iter().map(output).collect(),
+            subtask,
+            parallelism: spec.parallelism,
+            max_parallelism: spec.max_parallelism,
+            attempt: self.restarts,
+            restored,
+            has_keyed_state: self.restarts > 0,
+            cache_bytes: job.cache_bytes,
+            batch_bytes: job.batch_bytes,
+            max_record_bytes: job.max_record_bytes,
+            on_bad_record: if job.skip_bad_records {
+                BadRecordPolicy::Skip
+            } else {
+                BadRecordPolicy::Fail
+            },
+        }
+    }
+
+    fn into_outcome(mut self) -> Outcome {
+        let mut outcome = Outcome {
+            batches: self.batches,
+            ..Outcome::default()
+        };
+        for (vertex, spec) in self.plan.vertices.iter().enumerate() {
+            let tasks = self.first[vertex]..self.first[vertex] + spec.parallelism as usize;
+            let mut subtasks = Vec::new();
+            for task in &mut self.tasks[tasks] {
+                if let Some(host) = task.host() {
+                    outcome.add(std::mem::take(&mut host.reports));
+                }
+                if let Body::Sink(records) = &mut task.body {
+                    subtasks.push(std::mem::take(records));
+                }
+            }
+            if spec.role == Role::Sink {
+                let operator = &self.plan.graph.operators[spec.operators[0] as usize];
+                outcome.sinks.push(SinkOutput {
+                    name: operator.name.clone(),
+                    uid: operator.uid.clone(),
+                    format: self.plan.graph.edges[spec.inputs[0]].format.clone(),
+                    subtasks,
+                });
+            }
+        }
+        outcome
+    }
+}
