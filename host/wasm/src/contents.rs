@@ -156,7 +156,7 @@ fn check_kind(bytes: &[u8]) -> Result<(), BundleError> {
         let start = "nothing, for it is empty".to_owned();
         Err(BundleError::NotWasm { start })
     } else if bytes.starts_with(b"\0asm") {
-        let reason = "its version of the binary format is not known".to_owned();
+        let reason = "it is cut short, or of a version that is not known".to_owned();
         Err(BundleError::Invalid { reason })
     } else {
         let start = &bytes[..bytes.len().min(SHOWN_START)];
