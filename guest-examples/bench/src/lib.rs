@@ -1,0 +1,58 @@
+//! The benchmark workloads as ordinary guest code; `wasmill bench` runs them in the sandbox and, compiled
+//! natively, without it.
+//!
+//! A generator's record `i` is a pure function of `i`, so both runs must add up to the same sums.
+
+mod keyed_count;
+mod map_filter;
+mod word_count;
+
+use wasmill::prelude::*;
+use wasmill::stream::Collector;
+use wasmill::{Process, ProcessContext};
+
+/// Builds the pipeline that `--workload` names.
+#[wasmill::job]
+pub fn bench(env: &Env) -> Result<()> {
+    let workload = env.arg("workload")?;
+    env.name(format!("bench {workload}"));
+    match workload.as_str() {
+        "map-filter-boundary" => map_filter::boundary(env),
+        "map-filter-fused" => map_filter::fused(env),
+        "map-filter-exchange" => map_filter::exchange(env),
+        "word-count" => word_count::word_count(env),
+        "keyed-count" => keyed_count::keyed_count(env),
+        other => bail!("there is no workload `{other}`"),
+    }
+}
+
+/// Adds up numbers of records; reports the sum as the counter `checksum`.
+pub(crate) struct Sum<F> {
+    of: F,
+    sum: u64,
+}
+
+impl<F> Sum<F> {
+    pub(crate) fn new(of: F) -> Self {
+        Self { of, sum: 0 }
+    }
+}
+
+impl<T: 'static, F: Fn(&T) -> u64 + 'static> Process<T> for Sum<F> {
+    type Out = ();
+
+    fn process(
+        &mut self,
+        record: T,
+        _: &mut ProcessContext<'_>,
+        _: &mut Collector<'_, ()>,
+    ) -> Result<()> {
+        self.sum = self.sum.wrapping_add((self.of)(&record));
+        Ok(())
+    }
+
+    fn end(&mut self, _: &mut Collector<'_, ()>) -> Result<()> {
+        wasmill::metrics::add("checksum", self.sum);
+        Ok(())
+    }
+}
