@@ -8,8 +8,8 @@
 use wasmill_types::batch::{BatchView, Blobs, BlobsView};
 use wasmill_types::failure::GuestFailure;
 use wasmill_types::operator::{self, ChangeKind, LogLevel, PollStatus, TimeDomain};
-use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
 use wasmtime::StoreContext;
+use wasmtime::component::{ComponentType, Lift, Lower, WasmList};
 
 use crate::limits::Limits;
 use crate::text;

@@ -104,7 +104,8 @@ impl Cache {
     }
 
     fn entry(&self, bundle: Digest) -> PathBuf {
-        self.dir.join(format!("{bundle}-{}.{EXTENSION}", self.engine))
+        self.dir
+            .join(format!("{bundle}-{}.{EXTENSION}", self.engine))
     }
 
     fn load(&self, path: &Path, engine: &Engine) -> Result<Component, Miss> {
@@ -121,7 +122,9 @@ impl Cache {
         let metadata = file.metadata().map_err(broken)?;
         ours_alone(&metadata, self.owner).map_err(Miss::Unsafe)?;
         if !metadata.is_file() || metadata.len() > CACHE_BYTES {
-            return Err(Miss::Broken("it is not a file of a possible size".to_owned()));
+            return Err(Miss::Broken(
+                "it is not a file of a possible size".to_owned(),
+            ));
         }
         let mut entry = Vec::with_capacity(metadata.len() as usize);
         file.read_to_end(&mut entry).map_err(broken)?;
@@ -180,7 +183,11 @@ impl Cache {
 fn prepare(dir: &Path) -> Result<u32, String> {
     let said = |error: io::Error| error.to_string();
     let mut builder = DirBuilder::new();
-    builder.recursive(true).mode(0o700).create(dir).map_err(said)?;
+    builder
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(said)?;
     let probe = NamedTempFile::new_in(dir).map_err(said)?;
     let owner = probe.as_file().metadata().map_err(said)?.uid();
     ours_alone(&fs::metadata(dir).map_err(said)?, owner)?;
@@ -190,11 +197,16 @@ fn prepare(dir: &Path) -> Result<u32, String> {
 /// Whether nobody else can have written a file or directory.
 fn ours_alone(metadata: &Metadata, owner: u32) -> Result<(), String> {
     if metadata.uid() != owner {
-        return Err(format!("it belongs to user {}, we are {owner}", metadata.uid()));
+        return Err(format!(
+            "it belongs to user {}, we are {owner}",
+            metadata.uid()
+        ));
     }
     if metadata.mode() & OTHERS_WRITE != 0 {
         let mode = metadata.mode() & 0o777;
-        return Err(format!("others may write to it (mode {mode:o}); make it 700"));
+        return Err(format!(
+            "others may write to it (mode {mode:o}); make it 700"
+        ));
     }
     Ok(())
 }

@@ -123,9 +123,24 @@ impl Survey {
             return Err(BundleError::TooLarge { limit, message });
         }
         for (name, what, found, limit) in [
-            (Limits::FUNCTIONS, "functions", self.functions, limits.functions),
-            (Limits::INSTANCES, "instances", self.instances, limits.instances),
-            (Limits::COMPONENTS, "inner components", self.components, limits.components),
+            (
+                Limits::FUNCTIONS,
+                "functions",
+                self.functions,
+                limits.functions,
+            ),
+            (
+                Limits::INSTANCES,
+                "instances",
+                self.instances,
+                limits.instances,
+            ),
+            (
+                Limits::COMPONENTS,
+                "inner components",
+                self.components,
+                limits.components,
+            ),
         ] {
             at_most(name, what, found, u64::from(limit))?;
         }
@@ -133,12 +148,7 @@ impl Survey {
     }
 }
 
-fn at_most(
-    limit: &'static str,
-    what: &str,
-    found: u64,
-    allowed: u64,
-) -> Result<(), BundleError> {
+fn at_most(limit: &'static str, what: &str, found: u64, allowed: u64) -> Result<(), BundleError> {
     if found <= allowed {
         return Ok(());
     }
@@ -185,7 +195,11 @@ fn check_imports(imports: &[String]) -> Result<(), BundleError> {
 }
 
 fn select(names: &[String], wanted: impl Fn(&str) -> bool) -> Vec<&str> {
-    names.iter().map(String::as_str).filter(|name| wanted(name)).collect()
+    names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| wanted(name))
+        .collect()
 }
 
 fn required(exports: &[String], wanted: &str) -> Result<String, BundleError> {

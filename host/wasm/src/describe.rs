@@ -4,10 +4,10 @@
 //! bounded, and depend on the arguments alone.
 
 use wasmill_actor::{CancelToken, Clock};
+use wasmill_types::TaskFailure;
 use wasmill_types::batch::Blobs;
 use wasmill_types::id::OperatorId;
 use wasmill_types::job::JobSpec;
-use wasmill_types::TaskFailure;
 use wasmtime::component::InstancePre;
 
 use crate::error::DescribeError;

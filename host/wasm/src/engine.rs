@@ -164,7 +164,9 @@ impl EpochTicker {
         let worker = threads::spawn(ThreadKind::EpochTicker, "sandbox", move || {
             // The machine's time and not the engine's clock: guests spin in the machine's time.
             while stopped.wait(Some(tick)) == Woken::TimedOut {
-                let Some(engine) = engine.upgrade() else { return };
+                let Some(engine) = engine.upgrade() else {
+                    return;
+                };
                 engine.increment_epoch();
             }
         });

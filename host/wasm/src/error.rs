@@ -23,7 +23,9 @@ pub enum BundleError {
         reason: String,
     },
     /// The file is not WebAssembly.
-    #[error("the bundle is not WebAssembly: it begins with {start}; build one with `wasmill build`")]
+    #[error(
+        "the bundle is not WebAssembly: it begins with {start}; build one with `wasmill build`"
+    )]
     NotWasm {
         /// What is there in place of the magic number.
         start: String,

@@ -26,7 +26,12 @@ pub(crate) type Done<T = ()> = (Result<T, Failure>,);
 type Describe = Function<(&'static [String],), (Result<JobGraph, String>,)>;
 type Open = (TaskContextParam<'static>,);
 type Process = (u32, BatchParam<'static>);
-type OnTimers = (Domain, &'static [i64], BlobsParam<'static>, BlobsParam<'static>);
+type OnTimers = (
+    Domain,
+    &'static [i64],
+    BlobsParam<'static>,
+    BlobsParam<'static>,
+);
 type Splits = (&'static [String], u32, u32);
 
 /// The functions of a bundle.

@@ -88,7 +88,9 @@ impl<H> Guest<H> {
     /// # Panics
     /// During an import, when it is away; its own thread is then inside the import.
     pub(crate) fn side(&mut self) -> &mut HostSide<H> {
-        self.side.as_mut().expect("between imports the host is here")
+        self.side
+            .as_mut()
+            .expect("between imports the host is here")
     }
 
     /// A call begins.
@@ -123,11 +125,15 @@ impl<H> Guest<H> {
             (Limits::BATCH, message)
         } else if records > u64::from(limits.batch_records) {
             let allowed = limits.batch_records;
-            let message = format!("a batch of {records} records was emitted, {allowed} are allowed");
+            let message =
+                format!("a batch of {records} records was emitted, {allowed} are allowed");
             (Limits::BATCH_RECORDS, message)
         } else if self.call.emitted_bytes > limits.emitted_bytes {
             let allowed = limits.emitted_bytes;
-            (Limits::EMITTED, format!("one call emitted more than {allowed} bytes"))
+            (
+                Limits::EMITTED,
+                format!("one call emitted more than {allowed} bytes"),
+            )
         } else {
             return Ok(());
         };
@@ -187,7 +193,11 @@ impl<H: OperatorHost> HostSide<H> {
             let dropped = self.log.report(now);
             self.report(dropped)?;
         }
-        if admitted { self.host.log(level, line) } else { Ok(()) }
+        if admitted {
+            self.host.log(level, line)
+        } else {
+            Ok(())
+        }
     }
 
     /// The host, if a value for this metric is recorded.
@@ -209,7 +219,9 @@ impl<H: OperatorHost> HostSide<H> {
     fn report(&mut self, dropped: Option<u64>) -> Result<(), TaskFailure> {
         match dropped {
             Some(1) => self.host.log(LogLevel::Warn, "1 log line dropped"),
-            Some(lines) => self.host.log(LogLevel::Warn, &format!("{lines} log lines dropped")),
+            Some(lines) => self
+                .host
+                .log(LogLevel::Warn, &format!("{lines} log lines dropped")),
             None => Ok(()),
         }
     }
@@ -223,7 +235,9 @@ pub(crate) fn with_host<H: 'static, R>(
 ) -> wasmtime::Result<R> {
     let Some(mut side) = store.data_mut().side.take() else {
         // A host that calls back into its own guest; the sandbox refuses that before it gets here.
-        return Err(wasmtime::Error::msg("an import was called during an import"));
+        return Err(wasmtime::Error::msg(
+            "an import was called during an import",
+        ));
     };
     let answered = answer(&mut side, &(&*store).into());
     store.data_mut().side = Some(side);

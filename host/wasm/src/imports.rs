@@ -54,9 +54,12 @@ fn output<H: Host>(imports: &mut LinkerInstance<'_, Guest<H>>) -> wasmtime::Resu
             })
         },
     )?;
-    imports.func_wrap("emit-watermark", |mut store: Store<'_, H>, (time,): (i64,)| {
-        with_waiting_host(&mut store, |side, _| side.host.emit_watermark(time))
-    })?;
+    imports.func_wrap(
+        "emit-watermark",
+        |mut store: Store<'_, H>, (time,): (i64,)| {
+            with_waiting_host(&mut store, |side, _| side.host.emit_watermark(time))
+        },
+    )?;
     imports.func_wrap("mark-idle", |mut store: Store<'_, H>, (): ()| {
         with_waiting_host(&mut store, |side, _| side.host.mark_idle())
     })
@@ -70,7 +73,10 @@ fn state<H: Host>(imports: &mut LinkerInstance<'_, Guest<H>>) -> wasmtime::Resul
                 let keys = checked("state.get", "keys", &keys, store)?;
                 let sub_keys = checked("state.get", "sub-keys", &sub_keys, store)?;
                 if !sub_keys.is_empty() {
-                    equal("state.get", &[("keys", keys.len()), ("sub-keys", sub_keys.len())])?;
+                    equal(
+                        "state.get",
+                        &[("keys", keys.len()), ("sub-keys", sub_keys.len())],
+                    )?;
                 }
                 let found = side.host.state_get(state, keys, sub_keys)?;
                 Ok((OptionalBlobs::from(found),))
@@ -141,7 +147,9 @@ fn context<H: Host>(imports: &mut LinkerInstance<'_, Guest<H>>) -> wasmtime::Res
     imports.func_wrap(
         "counter-add",
         |mut store: Store<'_, H>, (name, delta): (WasmStr, u64)| {
-            metric(&mut store, &name, |host, name| host.counter_add(name, delta))
+            metric(&mut store, &name, |host, name| {
+                host.counter_add(name, delta)
+            })
         },
     )?;
     imports.func_wrap(
@@ -153,7 +161,9 @@ fn context<H: Host>(imports: &mut LinkerInstance<'_, Guest<H>>) -> wasmtime::Res
     imports.func_wrap(
         "histogram-record",
         |mut store: Store<'_, H>, (name, value): (WasmStr, f64)| {
-            metric(&mut store, &name, |host, name| host.histogram_record(name, value))
+            metric(&mut store, &name, |host, name| {
+                host.histogram_record(name, value)
+            })
         },
     )
 }
@@ -174,7 +184,10 @@ fn equal(import: &str, lists: &[(&str, usize)]) -> Result<(), TaskFailure> {
     if lists.windows(2).all(|pair| pair[0].1 == pair[1].1) {
         return Ok(());
     }
-    let lists: Vec<_> = lists.iter().map(|(name, len)| format!("`{name}` has {len}")).collect();
+    let lists: Vec<_> = lists
+        .iter()
+        .map(|(name, len)| format!("`{name}` has {len}"))
+        .collect();
     let lists = lists.join(", ");
     let message = format!("`{import}`: lists of different lengths: {lists}");
     Err(TaskFailure::Contract(message))
@@ -188,12 +201,15 @@ fn changes_in_place<'a, T: 'static>(
     let keys = checked(import, "keys", &changes.keys, store)?;
     let sub_keys = checked(import, "sub-keys", &changes.sub_keys, store)?;
     let values = checked(import, "values", &changes.values, store)?;
-    equal(import, &[
-        ("kinds", changes.kinds.len()),
-        ("keys", keys.len()),
-        ("sub-keys", sub_keys.len()),
-        ("values", values.len()),
-    ])?;
+    equal(
+        import,
+        &[
+            ("kinds", changes.kinds.len()),
+            ("keys", keys.len()),
+            ("sub-keys", sub_keys.len()),
+            ("values", values.len()),
+        ],
+    )?;
     Ok(operator::Changes {
         kinds: changes.kinds.iter().map(|kind| (*kind).into()).collect(),
         keys,
@@ -212,11 +228,14 @@ fn timers_copied<T: 'static>(
     let times = times.as_le_slice(store);
     let keys = checked(import, "keys", keys, store)?;
     let namespaces = checked(import, "namespaces", namespaces, store)?;
-    equal(import, &[
-        ("times", times.len()),
-        ("keys", keys.len()),
-        ("namespaces", namespaces.len()),
-    ])?;
+    equal(
+        import,
+        &[
+            ("times", times.len()),
+            ("keys", keys.len()),
+            ("namespaces", namespaces.len()),
+        ],
+    )?;
     Ok(Timers {
         times: times.to_vec(),
         keys: keys.to_blobs(),

@@ -136,7 +136,10 @@ mod tests {
     fn the_defaults_fit_together() {
         let limits = Limits::default();
         let record = u64::from(limits.record_bytes);
-        assert!(2 * record <= limits.batch_bytes, "a full batch and one more record");
+        assert!(
+            2 * record <= limits.batch_bytes,
+            "a full batch and one more record"
+        );
         assert!(limits.batch_bytes <= limits.emitted_bytes);
         assert!(limits.batch_bytes <= limits.transfer_bytes);
         assert!(limits.transfer_bytes <= limits.memory_bytes);

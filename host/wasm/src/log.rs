@@ -104,7 +104,11 @@ mod tests {
             (60_000, 20, true),
             (60_000, 1, false),
         ] {
-            assert_eq!(gate.admit(bytes, at(now)), passes, "{bytes} bytes at {now} ms");
+            assert_eq!(
+                gate.admit(bytes, at(now)),
+                passes,
+                "{bytes} bytes at {now} ms"
+            );
         }
         assert_eq!(gate.last_report(), Some(4));
     }

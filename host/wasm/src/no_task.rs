@@ -3,11 +3,11 @@
 //! `describe` makes one per call. Invariant: it gives every instance the same answers, so that the same
 //! arguments lead to the same graph, and lets nothing happen that needs a task.
 
+use wasmill_types::TaskFailure;
 use wasmill_types::batch::{BatchView, BlobsView};
 use wasmill_types::operator::{
     Changes, LogLevel, OperatorHost, OptionalBlobs, Page, TimeDomain, Timers,
 };
-use wasmill_types::TaskFailure;
 
 use crate::limits::DESCRIBE_LOG_LINES;
 use crate::text;

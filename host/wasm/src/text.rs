@@ -15,7 +15,11 @@ pub(crate) fn names<'a>(texts: impl ExactSizeIterator<Item = &'a str>) -> String
     let more = texts.len().saturating_sub(SHOWN_NAMES);
     let shown: Vec<_> = texts.take(SHOWN_NAMES).map(name).collect();
     let shown = shown.join(", ");
-    if more == 0 { shown } else { format!("{shown} and {more} more") }
+    if more == 0 {
+        shown
+    } else {
+        format!("{shown} and {more} more")
+    }
 }
 
 /// The beginning of a text: at most `max` bytes, never half a character.
@@ -67,7 +71,10 @@ mod tests {
             (vec!["wasi:io/poll"], "`wasi:io/poll`".to_owned()),
             (vec!["a\u{1b}[2J\n"], r"`a\u{1b}[2J\n`".to_owned()),
             (vec![long.as_str()], cut_long),
-            (vec!["x"; 10], format!("{} and 2 more", ["`x`"; 8].join(", "))),
+            (
+                vec!["x"; 10],
+                format!("{} and 2 more", ["`x`"; 8].join(", ")),
+            ),
         ] {
             assert_eq!(names(given.into_iter()), shown);
         }

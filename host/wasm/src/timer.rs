@@ -51,23 +51,32 @@ mod tests {
     fn time_in_the_host_does_not_count() {
         let seconds = Duration::from_secs;
         for (name, steps) in [
-            ("a spinning guest", vec![
-                Tick { at: 5, ran: 0 },
-                Tick { at: 6, ran: 1 },
-                Tick { at: 9, ran: 4 },
-            ]),
-            ("a guest that waits for its consumers", vec![
-                Tick { at: 1, ran: 0 },
-                Host { from: 2, to: 60 },
-                Tick { at: 61, ran: 2 },
-                Host { from: 62, to: 63 },
-                Tick { at: 64, ran: 4 },
-            ]),
-            ("a guest that waits before the first tick", vec![
-                Host { from: 0, to: 60 },
-                Tick { at: 60, ran: 0 },
-                Tick { at: 61, ran: 1 },
-            ]),
+            (
+                "a spinning guest",
+                vec![
+                    Tick { at: 5, ran: 0 },
+                    Tick { at: 6, ran: 1 },
+                    Tick { at: 9, ran: 4 },
+                ],
+            ),
+            (
+                "a guest that waits for its consumers",
+                vec![
+                    Tick { at: 1, ran: 0 },
+                    Host { from: 2, to: 60 },
+                    Tick { at: 61, ran: 2 },
+                    Host { from: 62, to: 63 },
+                    Tick { at: 64, ran: 4 },
+                ],
+            ),
+            (
+                "a guest that waits before the first tick",
+                vec![
+                    Host { from: 0, to: 60 },
+                    Tick { at: 60, ran: 0 },
+                    Tick { at: 61, ran: 1 },
+                ],
+            ),
         ] {
             let mut timer = CallTimer::default();
             for step in steps {

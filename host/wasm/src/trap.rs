@@ -43,14 +43,19 @@ fn reason(trap: Trap, said: Option<&str>) -> String {
     let trap = trap.to_string();
     let trap = trap.strip_prefix("wasm trap: ").unwrap_or(&trap);
     match said {
-        Some(said) => format!("{trap}; the last error it logged: {}", text::escaped_lines(said)),
+        Some(said) => format!(
+            "{trap}; the last error it logged: {}",
+            text::escaped_lines(said)
+        ),
         None => trap.to_owned(),
     }
 }
 
 /// The guest's functions, innermost first.
 fn backtrace(error: &wasmtime::Error) -> Vec<String> {
-    let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames);
+    let frames = error
+        .downcast_ref::<WasmBacktrace>()
+        .map(WasmBacktrace::frames);
     frames.unwrap_or_default().iter().map(function).collect()
 }
 

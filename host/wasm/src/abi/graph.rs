@@ -159,7 +159,11 @@ impl JobGraph {
         for operator in &self.operators {
             size.items += 1;
             size.text(&operator.name);
-            for text in [&operator.uid, &operator.slot_sharing_group, &operator.co_location] {
+            for text in [
+                &operator.uid,
+                &operator.slot_sharing_group,
+                &operator.co_location,
+            ] {
                 text.iter().for_each(|text| size.text(text));
             }
             for state in &operator.states {

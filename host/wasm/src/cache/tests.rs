@@ -22,10 +22,18 @@ fn the_entries_that_were_not_used_for_longest_go_first() {
         let path = dir.path().join(name);
         fs::write(&path, [0; 100]).unwrap();
         let used = SystemTime::UNIX_EPOCH + Duration::from_secs(1000 - age);
-        File::options().write(true).open(path).unwrap().set_modified(used).unwrap();
+        File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_modified(used)
+            .unwrap();
     }
     for (allowed, left) in [
-        (400, vec![".tmpleft", "a.cwasm", "b.cwasm", "c.cwasm", "notes.txt"]),
+        (
+            400,
+            vec![".tmpleft", "a.cwasm", "b.cwasm", "c.cwasm", "notes.txt"],
+        ),
         (399, vec!["a.cwasm", "b.cwasm", "c.cwasm", "notes.txt"]),
         (200, vec!["b.cwasm", "c.cwasm", "notes.txt"]),
         (0, vec!["notes.txt"]),
@@ -61,10 +69,16 @@ fn misses_say_why() {
     fs::write(&path, b"short").unwrap();
     assert_eq!(miss(&cache), Miss::Broken("it is cut short".to_owned()));
     fs::write(&path, [0; 100]).unwrap();
-    assert_eq!(miss(&cache), Miss::Broken("its checksum is wrong".to_owned()));
+    assert_eq!(
+        miss(&cache),
+        Miss::Broken("its checksum is wrong".to_owned())
+    );
     // Sound for the cache, and not for the sandbox: from another version, say.
     cache.store(&path, b"no code of ours").unwrap();
     assert!(matches!(miss(&cache), Miss::Broken(_)));
-    let stranger = Cache { owner: cache.owner + 1, ..cache };
+    let stranger = Cache {
+        owner: cache.owner + 1,
+        ..cache
+    };
     assert!(matches!(miss(&stranger), Miss::Unsafe(_)));
 }

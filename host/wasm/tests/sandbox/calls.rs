@@ -33,11 +33,14 @@ fn a_batch_goes_in_and_out_with_all_its_columns() {
     batch.hashes = vec![4, u32::MAX, 6];
     operator.process(0, &batch.view()).unwrap();
     operator.process(0, &Batch::default().view()).unwrap();
-    assert_eq!(operator.host().told, [
-        r#"emit 7 ["one", "", "three"] times [] hashes []"#,
-        r#"emit 7 ["one", "", "three"] times [1, -9223372036854775808, -3] hashes [4, 4294967295, 6]"#,
-        "emit 7 [] times [] hashes []",
-    ]);
+    assert_eq!(
+        operator.host().told,
+        [
+            r#"emit 7 ["one", "", "three"] times [] hashes []"#,
+            r#"emit 7 ["one", "", "three"] times [1, -9223372036854775808, -3] hashes [4, 4294967295, 6]"#,
+            "emit 7 [] times [] hashes []",
+        ]
+    );
 }
 
 #[test]
@@ -80,7 +83,9 @@ fn a_task_context_arrives_as_the_record_of_wit() {
              (call $counter_add (i32.const 1024) (i32.const 1)
                (i64.load8_u offset=88 (local.get $context)))
              (call $ok)";
-    let guest = Guest::default().data(1024, b"n").function("operator#open", body);
+    let guest = Guest::default()
+        .data(1024, b"n")
+        .function("operator#open", body);
     let mut operator = Bench::new().start(&guest);
     operator
         .open(&TaskContext {
@@ -142,13 +147,16 @@ fn timers_watermarks_and_ends_arrive() {
     operator.on_watermark(1, -10).unwrap();
     operator.end_of_input(0).unwrap();
     operator.close().unwrap();
-    assert_eq!(operator.host().told, [
-        r#"register Event [-1, 2] ["k", ""] ["", "n"]"#,
-        r#"register Processing [-1, 2] ["k", ""] ["", "n"]"#,
-        "watermark -9",
-        "idle",
-        "watermark 99",
-    ]);
+    assert_eq!(
+        operator.host().told,
+        [
+            r#"register Event [-1, 2] ["k", ""] ["", "n"]"#,
+            r#"register Processing [-1, 2] ["k", ""] ["", "n"]"#,
+            "watermark -9",
+            "idle",
+            "watermark 99",
+        ]
+    );
 }
 
 #[test]
@@ -162,11 +170,14 @@ fn a_snapshot_returns_the_operators_states() {
         .data(image.base(), image.bytes())
         .function("operator#snapshot", format!("(i32.const {result})"));
     let states = Bench::new().start(&guest).snapshot(1).unwrap();
-    assert_eq!(states, [OperatorState {
-        operator: OperatorId(7),
-        state: 8,
-        items: blobs(&["a", "bc"]),
-    }]);
+    assert_eq!(
+        states,
+        [OperatorState {
+            operator: OperatorId(7),
+            state: 8,
+            items: blobs(&["a", "bc"]),
+        }]
+    );
 }
 
 #[test]
@@ -186,7 +197,9 @@ fn a_source_gets_splits_and_says_how_it_stands() {
         .function("source#assign", echo)
         .function("source#poll", body);
     let mut operator = Bench::new().start(&guest);
-    operator.assign_splits(&blobs(&["split 1", "split 2"])).unwrap();
+    operator
+        .assign_splits(&blobs(&["split 1", "split 2"]))
+        .unwrap();
     assert_eq!(operator.host().told, ["log Info split 1split 2"]);
     for (max, status) in [
         (1, PollStatus::Ready),

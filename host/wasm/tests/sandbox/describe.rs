@@ -30,7 +30,16 @@ fn describe(limits: Limits, guest: &Guest) -> Result<JobSpec, DescribeError> {
 fn bare(image: &mut Image, id: u32, kind: [u32; 5]) -> Vec<u32> {
     let [name, len] = image.text(["zero", "one", "two", "three"][id as usize]);
     let [case, connector, connector_len, options, options_len] = kind;
-    let mut words = vec![id, name, len, case, connector, connector_len, options, options_len];
+    let mut words = vec![
+        id,
+        name,
+        len,
+        case,
+        connector,
+        connector_len,
+        options,
+        options_len,
+    ];
     // Chaining `never`, no states, and five times `none`.
     words.extend([2, 0, 0]);
     words.extend([0; 13]);
@@ -51,7 +60,9 @@ fn a_graph_comes_out_as_the_guest_built_it() {
     let [group, group_len] = image.text("group");
     let [together, together_len] = image.text("together");
     let mut operators = bare(&mut image, 0, [0, file, file_len, options, 1]);
-    operators.extend([1, one, one_len, 2, 0, 0, 0, 0, 0, states, 1, 1, uid, uid_len, 1, 4]);
+    operators.extend([
+        1, one, one_len, 2, 0, 0, 0, 0, 0, states, 1, 1, uid, uid_len, 1, 4,
+    ]);
     operators.extend([1, 128, 1, group, group_len, 1, together, together_len]);
     operators.extend(bare(&mut image, 2, [1, file, file_len, 0, 0]));
     operators.extend(bare(&mut image, 3, [3, 0, 0, 0, 0]));
@@ -192,7 +203,10 @@ fn a_program_that_cannot_describe_its_job_says_why() {
             .data(image.base(), image.bytes())
             .function("job#describe", body);
         let failure = describe(limits.clone(), &guest).unwrap_err();
-        assert!(format!("{failure:?}").starts_with(kind), "{name}: {failure:?}");
+        assert!(
+            format!("{failure:?}").starts_with(kind),
+            "{name}: {failure:?}"
+        );
         assert!(failure.to_string().contains(said), "{name}: {failure}");
     }
 }
@@ -239,7 +253,10 @@ fn a_source_divides_its_input() {
     let bench = Bench::new();
     let bundle = bench.load(&guest);
     assert!(bundle.has_source());
-    let few = Limits { splits: 1, ..Limits::default() };
+    let few = Limits {
+        splits: 1,
+        ..Limits::default()
+    };
     let splits = |operator, parallelism, limits| {
         let operator = OperatorId(operator);
         let splits = bundle.source_splits(&[], operator, parallelism, limits);
@@ -248,9 +265,24 @@ fn a_source_divides_its_input() {
     let expected: Blobs = [b"a".as_slice(), b"bc"].into_iter().collect();
     assert_eq!(splits(1, 2, &bench.limits), Ok(expected));
     for (operator, parallelism, limits, said) in [
-        (9, 2, &bench.limits, "the bundle's code trapped: wasm `unreachable`"),
-        (1, 3, &bench.limits, "the splits of a source: the last record ends at byte 1 of 3"),
-        (1, 2, &few, "`wasm.splits`: the source made 2 splits, 1 are allowed"),
+        (
+            9,
+            2,
+            &bench.limits,
+            "the bundle's code trapped: wasm `unreachable`",
+        ),
+        (
+            1,
+            3,
+            &bench.limits,
+            "the splits of a source: the last record ends at byte 1 of 3",
+        ),
+        (
+            1,
+            2,
+            &few,
+            "`wasm.splits`: the source made 2 splits, 1 are allowed",
+        ),
     ] {
         let failure = splits(operator, parallelism, limits).unwrap_err();
         assert!(failure.contains(said), "{failure}");
@@ -262,7 +294,9 @@ fn a_bundle_without_a_source_has_no_splits() {
     let bench = Bench::new();
     let bundle = bench.load(&Guest::default());
     assert!(!bundle.has_source());
-    let failure = bundle.source_splits(&[], OperatorId(0), 1, &bench.limits).unwrap_err();
+    let failure = bundle
+        .source_splits(&[], OperatorId(0), 1, &bench.limits)
+        .unwrap_err();
     let said = "the bundle does not export `wasmill:dataflow/source`";
     assert!(failure.to_string().contains(said), "{failure}");
 }

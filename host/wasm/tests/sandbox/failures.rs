@@ -52,7 +52,10 @@ fn a_failures_text_is_cut_and_cannot_move_the_cursor() {
         .data(image.base(), image.bytes())
         .process(format!("(i32.const {user})"));
     let failure = fail_with(&bench, &guest, Recorder::default()).to_string();
-    assert_eq!(failure, r"the job's code failed: a\u{1b}[2Jb a … (12 bytes more)");
+    assert_eq!(
+        failure,
+        r"the job's code failed: a\u{1b}[2Jb a … (12 bytes more)"
+    );
 }
 
 #[test]
@@ -75,13 +78,22 @@ fn a_trap_names_its_reason_and_the_guests_functions() {
 #[test]
 fn every_kind_of_broken_code_is_a_trap() {
     for (body, reason) in [
-        ("(drop (i32.load (i32.const -4)))", "out of bounds memory access"),
-        ("(drop (i32.div_s (i32.const 1) (local.get $input)))", "integer divide by zero"),
+        (
+            "(drop (i32.load (i32.const -4)))",
+            "out of bounds memory access",
+        ),
+        (
+            "(drop (i32.div_s (i32.const 1) (local.get $input)))",
+            "integer divide by zero",
+        ),
         (
             "(drop (i32.trunc_f64_s (f64.const nan)))",
             "invalid conversion to integer",
         ),
-        ("(call_indirect $table (i32.const 0))", "uninitialized element"),
+        (
+            "(call_indirect $table (i32.const 0))",
+            "uninitialized element",
+        ),
     ] {
         let guest = Guest::default()
             .extra("(table $table 1 funcref)")
@@ -117,7 +129,10 @@ fn a_trap_quotes_the_last_error_that_the_guest_logged_in_the_same_call() {
     );
     let mut operator = bench.start(&guest);
     operator.end_of_input(0).unwrap();
-    let later = operator.process(1, &Batch::default().view()).unwrap_err().to_string();
+    let later = operator
+        .process(1, &Batch::default().view())
+        .unwrap_err()
+        .to_string();
     assert!(!later.contains("panicked"), "{later}");
 }
 
@@ -130,9 +145,15 @@ fn a_failure_of_the_host_comes_out_as_it_was() {
     );
     let bench = Bench::new();
     for (failure, kind) in [
-        (host_failure(), "Host(HostError { message: \"the consumers are gone\" })"),
+        (
+            host_failure(),
+            "Host(HostError { message: \"the consumers are gone\" })",
+        ),
         (TaskFailure::Cancelled, "Cancelled"),
-        (TaskFailure::Contract("no output 0".to_owned()), "Contract(\"no output 0\")"),
+        (
+            TaskFailure::Contract("no output 0".to_owned()),
+            "Contract(\"no output 0\")",
+        ),
     ] {
         let host = Recorder {
             on_emit: Some(Box::new(move || Err(failure.clone()))),
@@ -150,13 +171,35 @@ fn results_that_break_the_contract_are_no_traps() {
     let no_text = image.put(4, &[0xff; 4]);
     let binary = image.words(&[1, 0, no_text, 4]);
     for (name, body, said) in [
-        ("no such failure", format!("(i32.const {no_case})"), "discriminant"),
-        ("a text outside the memory", format!("(i32.const {outside})"), "out of bounds"),
-        ("a text that is no text", format!("(i32.const {binary})"), "utf-8"),
-        ("a result outside the memory", "(i32.const -16)".to_owned(), "out of bounds"),
-        ("a result that is not aligned", "(i32.const 17)".to_owned(), "not aligned"),
+        (
+            "no such failure",
+            format!("(i32.const {no_case})"),
+            "discriminant",
+        ),
+        (
+            "a text outside the memory",
+            format!("(i32.const {outside})"),
+            "out of bounds",
+        ),
+        (
+            "a text that is no text",
+            format!("(i32.const {binary})"),
+            "utf-8",
+        ),
+        (
+            "a result outside the memory",
+            "(i32.const -16)".to_owned(),
+            "out of bounds",
+        ),
+        (
+            "a result that is not aligned",
+            "(i32.const 17)".to_owned(),
+            "not aligned",
+        ),
     ] {
-        let guest = Guest::default().data(image.base(), image.bytes()).process(body);
+        let guest = Guest::default()
+            .data(image.base(), image.bytes())
+            .process(body);
         let failure = fail(&guest);
         let TaskFailure::Contract(message) = failure else {
             panic!("{name}: {failure:?}");
@@ -174,7 +217,11 @@ fn malformed_operator_state_is_refused() {
     let guest = Guest::default()
         .data(image.base(), image.bytes())
         .function("operator#snapshot", format!("(i32.const {result})"));
-    let failure = Bench::new().start(&guest).snapshot(1).unwrap_err().to_string();
+    let failure = Bench::new()
+        .start(&guest)
+        .snapshot(1)
+        .unwrap_err()
+        .to_string();
     assert!(failure.contains("the operator state of `snapshot`: record 0 ends at byte 5"));
 }
 
@@ -188,7 +235,10 @@ fn a_broken_allocator_breaks_the_contract() {
     operator.process(0, &batch.view()).unwrap();
     let failure = operator.process(0, &batch.view()).unwrap_err();
     assert!(
-        matches!(failure, TaskFailure::Trap { .. } | TaskFailure::Contract(_) | TaskFailure::Limit { .. }),
+        matches!(
+            failure,
+            TaskFailure::Trap { .. } | TaskFailure::Contract(_) | TaskFailure::Limit { .. }
+        ),
         "{failure:?}"
     );
 }

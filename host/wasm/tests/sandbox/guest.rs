@@ -34,7 +34,11 @@ const IMPORTS: &str = r#"
 /// The exports and their signatures. A body that a test does not give returns the address of 64 zero
 /// bytes: `ok` without a payload, an empty list, an empty graph.
 const EXPORTS: [(&str, &str, bool); 10] = [
-    ("job@0.1.0#describe", "(param $args i32) (param $args_len i32)", true),
+    (
+        "job@0.1.0#describe",
+        "(param $args i32) (param $args_len i32)",
+        true,
+    ),
     ("operator@0.1.0#open", "(param $context i32)", true),
     (
         "operator@0.1.0#process",
@@ -50,10 +54,22 @@ const EXPORTS: [(&str, &str, bool); 10] = [
          (param $spaces_len i32) (param $spaces_data i32) (param $spaces_data_len i32)",
         true,
     ),
-    ("operator@0.1.0#on-watermark", "(param $input i32) (param $time i64)", true),
+    (
+        "operator@0.1.0#on-watermark",
+        "(param $input i32) (param $time i64)",
+        true,
+    ),
     ("operator@0.1.0#snapshot", "(param $checkpoint i64)", true),
-    ("operator@0.1.0#checkpoint-complete", "(param $checkpoint i64)", true),
-    ("operator@0.1.0#checkpoint-aborted", "(param $checkpoint i64)", true),
+    (
+        "operator@0.1.0#checkpoint-complete",
+        "(param $checkpoint i64)",
+        true,
+    ),
+    (
+        "operator@0.1.0#checkpoint-aborted",
+        "(param $checkpoint i64)",
+        true,
+    ),
     ("operator@0.1.0#end-of-input", "(param $input i32)", true),
     ("operator@0.1.0#close", "", false),
 ];
@@ -103,7 +119,8 @@ impl Guest {
     /// Puts bytes into the initial memory.
     pub(crate) fn data(mut self, at: usize, bytes: &[u8]) -> Self {
         let hex: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
-        self.data.push_str(&format!("(data (i32.const {at}) \"{hex}\")\n"));
+        self.data
+            .push_str(&format!("(data (i32.const {at}) \"{hex}\")\n"));
         self
     }
 
@@ -124,7 +141,11 @@ impl Guest {
         let mut resolve = Resolve::default();
         let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit");
         let (package, _) = resolve.push_path(wit).unwrap();
-        let world = if self.with_source { "bundle-with-sources" } else { "bundle" };
+        let world = if self.with_source {
+            "bundle-with-sources"
+        } else {
+            "bundle"
+        };
         let world = resolve.select_world(&[package], Some(world)).unwrap();
         let mut module = wat::parse_str(self.module()).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
@@ -135,7 +156,11 @@ impl Guest {
     }
 
     fn module(&self) -> String {
-        let source = if self.with_source { &SOURCE_EXPORTS[..] } else { &[] };
+        let source = if self.with_source {
+            &SOURCE_EXPORTS[..]
+        } else {
+            &[]
+        };
         let functions: String = EXPORTS
             .iter()
             .chain(source)
@@ -172,9 +197,13 @@ impl Guest {
     fn export(&self, (name, parameters, returns): (&'static str, &str, bool)) -> String {
         let short = name.replace("@0.1.0", "");
         let default = if returns { "(call $ok)" } else { "" };
-        let body = self.bodies.get(short.as_str()).map_or(default, String::as_str);
+        let body = self
+            .bodies
+            .get(short.as_str())
+            .map_or(default, String::as_str);
         let result = if returns { "(result i32)" } else { "" };
-        format!(r#"(func ${short} (export "wasmill:dataflow/{name}") {parameters} {result} {body})"#)
-            + "\n"
+        format!(
+            r#"(func ${short} (export "wasmill:dataflow/{name}") {parameters} {result} {body})"#
+        ) + "\n"
     }
 }

@@ -14,7 +14,7 @@ impl Image {
 
     /// Appends bytes after padding, and returns their address.
     pub(crate) fn put(&mut self, align: usize, bytes: &[u8]) -> u32 {
-        while (self.base + self.bytes.len()) % align != 0 {
+        while !(self.base + self.bytes.len()).is_multiple_of(align) {
             self.bytes.push(0);
         }
         let at = self.base + self.bytes.len();

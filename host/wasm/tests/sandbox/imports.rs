@@ -11,7 +11,10 @@ use crate::recorder::{Bench, Recorder};
 fn run(guest: Guest) -> (Vec<String>, Option<String>) {
     let mut operator = Bench::new().start_with(&guest, Recorder::default());
     let failure = operator.process(0, &Batch::default().view()).err();
-    (std::mem::take(&mut operator.host().told), failure.map(|failure| failure.to_string()))
+    (
+        std::mem::take(&mut operator.host().told),
+        failure.map(|failure| failure.to_string()),
+    )
 }
 
 /// Byte strings in a guest's memory: the arguments of an import.
@@ -54,20 +57,25 @@ fn state_is_read_written_and_scanned_in_batches() {
         log("(i32.load (i32.const 528))", "(i32.load (i32.const 532))"),
         log("(i32.load (i32.const 520))", "(i32.load (i32.const 524))"),
     );
-    let guest = Guest::default().data(image.base(), image.bytes()).process(body);
+    let guest = Guest::default()
+        .data(image.base(), image.bytes())
+        .process(body);
     let (told, failure) = run(guest);
     assert_eq!(failure, None);
-    assert_eq!(told, [
-        r#"get 3 ["a", "bb"] ["s", ""]"#,
-        "log Info a",
-        "counter  1",
-        r#"get 3 ["a", "bb"] []"#,
-        r#"write 4 [Put, Delete, Clear] ["x", "y", "z"] ["x", "y", "z"] ["x", "y", "z"]"#,
-        "scan 5  None 10",
-        "log Info s",
-        "counter  1",
-        r#"scan 5 \x00 Some("\\x00\\x01") 10"#,
-    ]);
+    assert_eq!(
+        told,
+        [
+            r#"get 3 ["a", "bb"] ["s", ""]"#,
+            "log Info a",
+            "counter  1",
+            r#"get 3 ["a", "bb"] []"#,
+            r#"write 4 [Put, Delete, Clear] ["x", "y", "z"] ["x", "y", "z"] ["x", "y", "z"]"#,
+            "scan 5  None 10",
+            "log Info s",
+            "counter  1",
+            r#"scan 5 \x00 Some("\\x00\\x01") 10"#,
+        ]
+    );
 }
 
 #[test]
@@ -84,20 +92,25 @@ fn the_context_answers() {
          (call $log (i32.const 4) {name})
          (call $ok)"
     );
-    let guest = Guest::default().data(image.base(), image.bytes()).process(body);
-    assert_eq!(run(guest), (
-        [
-            "counter né 1234",
-            "counter né 5678",
-            "gauge né -0.5",
-            "histogram né inf",
-            "log Error né",
-            "log Trace né",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-        None,
-    ));
+    let guest = Guest::default()
+        .data(image.base(), image.bytes())
+        .process(body);
+    assert_eq!(
+        run(guest),
+        (
+            [
+                "counter né 1234",
+                "counter né 5678",
+                "gauge né -0.5",
+                "histogram né inf",
+                "log Error né",
+                "log Trace né",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            None,
+        )
+    );
 }
 
 #[test]
@@ -115,17 +128,37 @@ fn arguments_that_break_the_contract_are_named() {
         format!("(call $get (i32.const 0) {keys} {sub_keys} (i32.const 512))")
     };
     let register = |count: u32, keys: &str, names: &str| {
-        format!("(call $register (i32.const 0) (i32.const {times}) (i32.const {count}) {keys} {names})")
+        format!(
+            "(call $register (i32.const 0) (i32.const {times}) (i32.const {count}) {keys} {names})"
+        )
     };
     let emit = |ends: &str| {
-        format!("(call $emit (i32.const 0) {times} (i32.const 0) {times} (i32.const 0) {ends})",
-            times = format_args!("(i32.const {times})"))
+        format!(
+            "(call $emit (i32.const 0) {times} (i32.const 0) {times} (i32.const 0) {ends})",
+            times = format_args!("(i32.const {times})")
+        )
     };
     for (name, body, said) in [
-        ("decreasing ends", get(&decreasing, &empty), "`state.get`: in `keys`, record 1 ends at byte 1"),
-        ("ends beyond", get(&beyond, &empty), "`state.get`: in `keys`, record 0 ends at byte 9"),
-        ("bytes after the end", get(&good, &trailing), "in `sub-keys`, the last record ends at"),
-        ("too few sub-keys", get(&good, &one), "lengths: `keys` has 2, `sub-keys` has 1"),
+        (
+            "decreasing ends",
+            get(&decreasing, &empty),
+            "`state.get`: in `keys`, record 1 ends at byte 1",
+        ),
+        (
+            "ends beyond",
+            get(&beyond, &empty),
+            "`state.get`: in `keys`, record 0 ends at byte 9",
+        ),
+        (
+            "bytes after the end",
+            get(&good, &trailing),
+            "in `sub-keys`, the last record ends at",
+        ),
+        (
+            "too few sub-keys",
+            get(&good, &one),
+            "lengths: `keys` has 2, `sub-keys` has 1",
+        ),
         (
             "too few values",
             format!(
@@ -136,21 +169,43 @@ fn arguments_that_break_the_contract_are_named() {
         ),
         (
             "no such kind",
-            format!("(call $write (i32.const 0) (i32.const {no_text}) (i32.const 1) {one} {one} {one})"),
+            format!(
+                "(call $write (i32.const 0) (i32.const {no_text}) (i32.const 1) {one} {one} {one})"
+            ),
             "discriminant",
         ),
-        ("no such domain", "(call $register (i32.const 5) (i32.const 0) (i32.const 0)".to_owned()
-            + &empty + &empty + ")", "discriminant"),
-        ("too many times", register(2, &one, &one), "`timers.register`: lists of different lengths"),
-        ("a malformed batch", emit(&decreasing), "record 1 ends at byte 1"),
+        (
+            "no such domain",
+            "(call $register (i32.const 5) (i32.const 0) (i32.const 0)".to_owned()
+                + &empty
+                + &empty
+                + ")",
+            "discriminant",
+        ),
+        (
+            "too many times",
+            register(2, &one, &one),
+            "`timers.register`: lists of different lengths",
+        ),
+        (
+            "a malformed batch",
+            emit(&decreasing),
+            "record 1 ends at byte 1",
+        ),
         (
             "a list outside the memory",
-            get("(i32.const 0) (i32.const 0) (i32.const -8) (i32.const 100)", &empty),
+            get(
+                "(i32.const 0) (i32.const 0) (i32.const -8) (i32.const 100)",
+                &empty,
+            ),
             "list pointer/length out of bounds of memory",
         ),
         (
             "a list that is not aligned",
-            get("(i32.const 2049) (i32.const 1) (i32.const 0) (i32.const 0)", &empty),
+            get(
+                "(i32.const 2049) (i32.const 1) (i32.const 0) (i32.const 0)",
+                &empty,
+            ),
             "list pointer is not aligned",
         ),
         (
@@ -168,7 +223,10 @@ fn arguments_that_break_the_contract_are_named() {
             .data(image.base(), image.bytes())
             .process(body + "(call $ok)");
         let failure = run(guest).1.unwrap_or_default();
-        assert!(failure.starts_with("the bundle broke the contract: "), "{name}: {failure}");
+        assert!(
+            failure.starts_with("the bundle broke the contract: "),
+            "{name}: {failure}"
+        );
         assert!(failure.contains(said), "{name}: {failure}");
     }
 }

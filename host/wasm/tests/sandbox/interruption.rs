@@ -1,7 +1,7 @@
 //! Guests that do not return, and guests that only wait.
 
-use std::sync::Mutex;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use wasmill_actor::{CancelToken, Clock, Signal};
@@ -93,7 +93,11 @@ fn waiting_for_consumers_is_not_the_guests_time() {
             clock.advance(Duration::from_secs(3600));
             let mut batches = seen.lock().unwrap();
             *batches += 1;
-            if *batches == 5 { Err(TaskFailure::Cancelled) } else { Ok(()) }
+            if *batches == 5 {
+                Err(TaskFailure::Cancelled)
+            } else {
+                Ok(())
+            }
         })),
         ..Recorder::default()
     };
@@ -118,5 +122,8 @@ fn time_between_imports_is_the_guests() {
 fn the_ticker_ends_with_its_engine() {
     let clock = Clock::system();
     drop(Bench::new());
-    assert!(clock.monotonic() < Duration::from_secs(60), "dropping joins the ticker");
+    assert!(
+        clock.monotonic() < Duration::from_secs(60),
+        "dropping joins the ticker"
+    );
 }

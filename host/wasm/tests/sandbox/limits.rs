@@ -18,7 +18,10 @@ fn run(limits: Limits, host: Recorder, guest: &Guest) -> (Vec<String>, String) {
     let mut operator = bench.start_with(guest, host);
     let failure = operator.process(0, &Batch::default().view()).err();
     let failure = failure.map(|failure| failure.to_string());
-    (std::mem::take(&mut operator.host().told), failure.unwrap_or_default())
+    (
+        std::mem::take(&mut operator.host().told),
+        failure.unwrap_or_default(),
+    )
 }
 
 /// Emits `records` records of zeros, with `bytes` bytes altogether.
@@ -39,7 +42,10 @@ fn a_guest_that_takes_too_much_ends_with_the_name_of_the_limit() {
     for (name, limits, body, said) in [
         (
             "hoard: grow until refused, then trap",
-            Limits { memory_bytes: 1 << 20, ..Limits::default() },
+            Limits {
+                memory_bytes: 1 << 20,
+                ..Limits::default()
+            },
             "(loop $again (br_if $again (i32.ne (i32.const -1) (memory.grow (i32.const 1)))))
              (unreachable)"
                 .to_owned(),
@@ -53,31 +59,46 @@ fn a_guest_that_takes_too_much_ends_with_the_name_of_the_limit() {
         ),
         (
             "tables",
-            Limits { table_elements: 100, ..Limits::default() },
+            Limits {
+                table_elements: 100,
+                ..Limits::default()
+            },
             "(drop (table.grow $table (ref.null func) (i32.const 1000))) (unreachable)".to_owned(),
             "`wasm.table-elements`: it asked for ",
         ),
         (
             "a batch that is too large",
-            Limits { batch_bytes: 1000, ..Limits::default() },
+            Limits {
+                batch_bytes: 1000,
+                ..Limits::default()
+            },
             emit(1, 997),
             "`wasm.batch`: a batch of 1 records with 1001 bytes was emitted, 1000 bytes are allowed",
         ),
         (
             "a batch of too many records",
-            Limits { batch_records: 10, ..Limits::default() },
+            Limits {
+                batch_records: 10,
+                ..Limits::default()
+            },
             emit(11, 1),
             "`wasm.batch-records`: a batch of 11 records was emitted, 10 are allowed",
         ),
         (
             "emit for ever",
-            Limits { emitted_bytes: 1 << 20, ..Limits::default() },
+            Limits {
+                emitted_bytes: 1 << 20,
+                ..Limits::default()
+            },
             format!("(loop $again {} (br $again))", emit(1, 1000)),
             "`wasm.emitted`: one call emitted more than 1048576 bytes",
         ),
         (
             "a giant import",
-            Limits { transfer_bytes: 1 << 20, ..Limits::default() },
+            Limits {
+                transfer_bytes: 1 << 20,
+                ..Limits::default()
+            },
             "(drop (memory.grow (i32.const 256)))
              (call $log (i32.const 0) (i32.const 0) (i32.const 1048577))"
                 .to_owned(),
@@ -90,7 +111,10 @@ fn a_guest_that_takes_too_much_ends_with_the_name_of_the_limit() {
             .process(format!("{body} (call $ok)"));
         let (_, failure) = run(limits, Recorder::default(), &guest);
         assert!(failure.contains(said), "{name}: {failure}");
-        assert!(failure.starts_with("the bundle exceeded the limit"), "{name}: {failure}");
+        assert!(
+            failure.starts_with("the bundle exceeded the limit"),
+            "{name}: {failure}"
+        );
     }
 }
 
@@ -105,7 +129,10 @@ fn results_count_every_time_they_are_named() {
         .data(image.base(), image.bytes())
         .function("operator#snapshot", format!("(i32.const {result})"));
     let bench = Bench {
-        limits: Limits { transfer_bytes: 100_000, ..Limits::default() },
+        limits: Limits {
+            transfer_bytes: 100_000,
+            ..Limits::default()
+        },
         ..Bench::new()
     };
     let failure = bench.start(&guest).snapshot(1).unwrap_err().to_string();
@@ -114,20 +141,57 @@ fn results_count_every_time_they_are_named() {
 
 #[test]
 fn a_guest_that_is_refused_memory_may_go_on() {
-    let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits {
+        memory_bytes: 1 << 20,
+        ..Limits::default()
+    };
     let guest = Guest::default().process("(drop (memory.grow (i32.const 1000))) (call $ok)");
-    assert_eq!(run(limits, Recorder::default(), &guest), (vec![], String::new()));
+    assert_eq!(
+        run(limits, Recorder::default(), &guest),
+        (vec![], String::new())
+    );
 }
 
 #[test]
 fn an_instance_that_begins_too_large_does_not_begin() {
     for (name, limits, said) in [
-        ("memory", Limits { memory_bytes: 65_536, ..Limits::default() }, "`wasm.memory`: it asked"),
-        ("tables", Limits { table_elements: 9, ..Limits::default() }, "`wasm.table-elements`"),
-        ("many tables", Limits { tables: 0, ..Limits::default() }, "table count too high"),
-        ("many memories", Limits { memories: 0, ..Limits::default() }, "memory count too high"),
+        (
+            "memory",
+            Limits {
+                memory_bytes: 65_536,
+                ..Limits::default()
+            },
+            "`wasm.memory`: it asked",
+        ),
+        (
+            "tables",
+            Limits {
+                table_elements: 9,
+                ..Limits::default()
+            },
+            "`wasm.table-elements`",
+        ),
+        (
+            "many tables",
+            Limits {
+                tables: 0,
+                ..Limits::default()
+            },
+            "table count too high",
+        ),
+        (
+            "many memories",
+            Limits {
+                memories: 0,
+                ..Limits::default()
+            },
+            "memory count too high",
+        ),
     ] {
-        let bench = Bench { limits: limits.clone(), ..Bench::new() };
+        let bench = Bench {
+            limits: limits.clone(),
+            ..Bench::new()
+        };
         let bundle = bench.load(&Guest::default().extra("(table 10 funcref)"));
         let started = bundle.instantiate(Recorder::default(), &limits, bench.cancel.clone());
         let failure = started.map(drop).unwrap_err().to_string();
@@ -137,10 +201,16 @@ fn an_instance_that_begins_too_large_does_not_begin() {
 
 #[test]
 fn a_giant_record_is_the_hosts_to_refuse() {
-    let host = Recorder { max_record: Some(1 << 20), ..Recorder::default() };
+    let host = Recorder {
+        max_record: Some(1 << 20),
+        ..Recorder::default()
+    };
     let guest = Guest::default().process(emit(1, (1 << 20) + 1) + "(call $ok)");
     let (_, failure) = run(Limits::default(), host, &guest);
-    assert!(failure.contains("record 0 has 1048577 bytes, the limit is 1048576"), "{failure}");
+    assert!(
+        failure.contains("record 0 has 1048577 bytes, the limit is 1048576"),
+        "{failure}"
+    );
 }
 
 #[test]
@@ -168,7 +238,14 @@ fn a_log_flood_is_cut_dropped_and_counted() {
     };
     // Ten bytes are saved up, which is two lines; the first line that is dropped is reported at once,
     // the others when a second has passed.
-    assert_eq!(process(), ["log Info 1234", "log Info 1234", "log Warn 1 log line dropped"]);
+    assert_eq!(
+        process(),
+        [
+            "log Info 1234",
+            "log Info 1234",
+            "log Warn 1 log line dropped"
+        ]
+    );
     assert_eq!(process(), [""; 0]);
     clock.advance(std::time::Duration::from_secs(1));
     assert_eq!(process(), ["log Warn 1998 log lines dropped"]);
@@ -178,7 +255,11 @@ fn a_log_flood_is_cut_dropped_and_counted() {
 
 #[test]
 fn metrics_above_the_limit_are_ignored_and_told() {
-    let limits = Limits { metrics: 1, metric_name_bytes: 3, ..Limits::default() };
+    let limits = Limits {
+        metrics: 1,
+        metric_name_bytes: 3,
+        ..Limits::default()
+    };
     let add = |at: u32, len: u32| {
         format!("(call $counter_add (i32.const {at}) (i32.const {len}) (i64.const 1))")
     };
@@ -186,9 +267,12 @@ fn metrics_above_the_limit_are_ignored_and_told() {
     let guest = Guest::default().data(1024, b"abcd").process(body);
     let (told, failure) = run(limits, Recorder::default(), &guest);
     assert_eq!(failure, "");
-    assert_eq!(told, [
-        "counter a 1",
-        "log Warn metric `b` and others like it are ignored: they exceed the limit `wasm.metrics` of 1",
-        "counter a 1",
-    ]);
+    assert_eq!(
+        told,
+        [
+            "counter a 1",
+            "log Warn metric `b` and others like it are ignored: they exceed the limit `wasm.metrics` of 1",
+            "counter a 1",
+        ]
+    );
 }

@@ -40,12 +40,23 @@ fn a_file_that_cannot_be_read_is_named() {
     let missing = dir.path().join("none.wasm");
     for (path, said) in [
         (missing.as_path(), "there is no bundle `"),
-        (missing.as_path(), "none.wasm`; build one with `wasmill build`"),
+        (
+            missing.as_path(),
+            "none.wasm`; build one with `wasmill build`",
+        ),
         (dir.path(), "read bundle `"),
-        (Path::new("/dev/zero"), "exceeds the limit `wasm.bundle`: it has 1001 bytes, 1000 are"),
+        (
+            Path::new("/dev/zero"),
+            "exceeds the limit `wasm.bundle`: it has 1001 bytes, 1000 are",
+        ),
     ] {
-        let limits = Limits { bundle_bytes: 1000, ..Limits::default() };
-        let error = Bundle::load(&bench.engine, path, &limits).unwrap_err().to_string();
+        let limits = Limits {
+            bundle_bytes: 1000,
+            ..Limits::default()
+        };
+        let error = Bundle::load(&bench.engine, path, &limits)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(said), "{error}");
     }
 }
@@ -54,7 +65,9 @@ fn a_file_that_cannot_be_read_is_named() {
 fn a_component_that_does_not_fit_the_contract_is_refused() {
     let bench = Bench::new();
     let interface = |name: &str, functions: &str| {
-        format!(r#"(instance ${name} {functions}) (export "wasmill:dataflow/{name}@0.1.0" (instance ${name}))"#)
+        format!(
+            r#"(instance ${name} {functions}) (export "wasmill:dataflow/{name}@0.1.0" (instance ${name}))"#
+        )
     };
     let lifted = r#"
       (core module $m (func (export "f")))
@@ -91,9 +104,7 @@ fn a_component_that_does_not_fit_the_contract_is_refused() {
         ),
         (
             "broken code",
-            format!(
-                r#"(component (core module (func (result i32) (i64.const 0))) {empty})"#
-            ),
+            format!(r#"(component (core module (func (result i32) (i64.const 0))) {empty})"#),
             "the bundle is not a valid component: ",
         ),
         (
@@ -128,13 +139,18 @@ fn run(engine: &Engine, file: &[u8]) -> Vec<String> {
     let limits = Limits::default();
     let bundle = Bundle::load(engine, file, &limits).unwrap();
     let host = Recorder::default();
-    let mut operator = bundle.instantiate(host, &limits, wasmill_actor::CancelToken::new()).unwrap();
+    let mut operator = bundle
+        .instantiate(host, &limits, wasmill_actor::CancelToken::new())
+        .unwrap();
     operator.process(0, &Batch::default().view()).unwrap();
     std::mem::take(&mut operator.host().told)
 }
 
 fn entries(dir: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     entries
 }
@@ -143,9 +159,14 @@ fn entries(dir: &Path) -> Vec<PathBuf> {
 fn code_is_compiled_once_and_compiled_again_when_the_entry_is_not_sound() {
     let dir = tempfile::tempdir().unwrap();
     let cache = dir.path().join("a/b");
-    let file = Guest::default().process("(call $mark_idle) (call $ok)").build();
+    let file = Guest::default()
+        .process("(call $mark_idle) (call $ok)")
+        .build();
     assert_eq!(run(&engine(&cache), &file), ["idle"]);
-    assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        fs::metadata(&cache).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
     let [entry] = entries(&cache).try_into().unwrap();
     let sound = fs::read(&entry).unwrap();
 
@@ -174,8 +195,12 @@ fn code_is_compiled_once_and_compiled_again_when_the_entry_is_not_sound() {
 #[test]
 fn an_entry_cannot_stand_in_for_another_and_bundles_do_not_share_entries() {
     let dir = tempfile::tempdir().unwrap();
-    let first = Guest::default().process("(call $mark_idle) (call $ok)").build();
-    let second = Guest::default().process("(call $emit_watermark (i64.const 2)) (call $ok)").build();
+    let first = Guest::default()
+        .process("(call $mark_idle) (call $ok)")
+        .build();
+    let second = Guest::default()
+        .process("(call $emit_watermark (i64.const 2)) (call $ok)")
+        .build();
     assert_eq!(run(&engine(dir.path()), &first), ["idle"]);
     let [first_entry] = entries(dir.path()).try_into().unwrap();
     assert_eq!(run(&engine(dir.path()), &second), ["watermark 2"]);
@@ -188,8 +213,11 @@ fn an_entry_cannot_stand_in_for_another_and_bundles_do_not_share_entries() {
 
 #[test]
 fn what_others_may_write_is_not_loaded() {
-    let file = Guest::default().process("(call $mark_idle) (call $ok)").build();
-    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let file = Guest::default()
+        .process("(call $mark_idle) (call $ok)")
+        .build();
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let opened = engine(dir.path());
     assert_eq!(run(&opened, &file), ["idle"]);
@@ -198,7 +226,10 @@ fn what_others_may_write_is_not_loaded() {
     // An entry that others may write to is replaced by one that they may not.
     mode(&entry, 0o666);
     assert_eq!(run(&opened, &file), ["idle"]);
-    assert_eq!(fs::metadata(&entry).unwrap().permissions().mode() & 0o022, 0);
+    assert_eq!(
+        fs::metadata(&entry).unwrap().permissions().mode() & 0o022,
+        0
+    );
 
     // A directory that others may write to is not used at all.
     mode(dir.path(), 0o777);
@@ -211,7 +242,9 @@ fn what_others_may_write_is_not_loaded() {
 #[test]
 fn engines_of_different_configurations_do_not_share_code() {
     let dir = tempfile::tempdir().unwrap();
-    let file = Guest::default().process("(call $mark_idle) (call $ok)").build();
+    let file = Guest::default()
+        .process("(call $mark_idle) (call $ok)")
+        .build();
     assert_eq!(run(&engine(dir.path()), &file), ["idle"]);
     let options = EngineOptions {
         interruption: false,
@@ -224,14 +257,19 @@ fn engines_of_different_configurations_do_not_share_code() {
 
 #[test]
 fn a_cache_that_cannot_be_made_costs_no_more_than_compilation() {
-    let file = Guest::default().process("(call $mark_idle) (call $ok)").build();
+    let file = Guest::default()
+        .process("(call $mark_idle) (call $ok)")
+        .build();
     assert_eq!(run(&engine(Path::new("/dev/null/cache")), &file), ["idle"]);
 }
 
 #[test]
 fn a_stack_that_no_thread_has_is_refused() {
     for stack_bytes in [0, 1 << 30] {
-        let options = EngineOptions { stack_bytes, ..EngineOptions::default() };
+        let options = EngineOptions {
+            stack_bytes,
+            ..EngineOptions::default()
+        };
         let error = Engine::new(options).map(drop).unwrap_err().to_string();
         assert!(error.contains("`wasm.stack` is"), "{error}");
     }
@@ -240,7 +278,19 @@ fn a_stack_that_no_thread_has_is_refused() {
 #[test]
 fn a_bundle_over_the_limit_is_not_compiled() {
     let bench = Bench::new();
-    let limits = Limits { functions: 3, ..Limits::default() };
+    let limits = Limits {
+        functions: 3,
+        ..Limits::default()
+    };
     let error = Bundle::load(&bench.engine, &Guest::default().build(), &limits).unwrap_err();
-    assert!(matches!(error, BundleError::TooLarge { limit: Limits::FUNCTIONS, .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            BundleError::TooLarge {
+                limit: Limits::FUNCTIONS,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
 }

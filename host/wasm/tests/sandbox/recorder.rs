@@ -38,9 +38,14 @@ impl OperatorHost for Recorder {
         if let Some(on_emit) = &mut self.on_emit {
             return on_emit();
         }
-        let texts: Vec<_> = records.records().map(|record| record.escape_ascii().to_string()).collect();
+        let texts: Vec<_> = records
+            .records()
+            .map(|record| record.escape_ascii().to_string())
+            .collect();
         let (times, hashes) = (records.timestamps, records.hashes);
-        self.tell(format!("emit {output} {texts:?} times {times:?} hashes {hashes:?}"))
+        self.tell(format!(
+            "emit {output} {texts:?} times {times:?} hashes {hashes:?}"
+        ))
     }
 
     fn emit_watermark(&mut self, time: i64) -> Result<(), TaskFailure> {
@@ -69,9 +74,16 @@ impl OperatorHost for Recorder {
     }
 
     fn state_write(&mut self, state: u32, changes: Changes<'_>) -> Result<(), TaskFailure> {
-        let Changes { kinds, keys, sub_keys, values } = changes;
+        let Changes {
+            kinds,
+            keys,
+            sub_keys,
+            values,
+        } = changes;
         let (keys, sub_keys, values) = (texts(keys), texts(sub_keys), texts(values));
-        self.tell(format!("write {state} {kinds:?} {keys} {sub_keys} {values}"))
+        self.tell(format!(
+            "write {state} {kinds:?} {keys} {sub_keys} {values}"
+        ))
     }
 
     fn state_scan(
@@ -81,7 +93,10 @@ impl OperatorHost for Recorder {
         after: Option<&[u8]>,
         limit: u32,
     ) -> Result<Page, TaskFailure> {
-        let (key, after) = (key.escape_ascii(), after.map(|after| after.escape_ascii().to_string()));
+        let (key, after) = (
+            key.escape_ascii(),
+            after.map(|after| after.escape_ascii().to_string()),
+        );
         self.tell(format!("scan {state} {key} {after:?} {limit}"))?;
         Ok(Page {
             sub_keys: [b"s".as_slice()].into_iter().collect(),
@@ -91,7 +106,11 @@ impl OperatorHost for Recorder {
     }
 
     fn register_timers(&mut self, domain: TimeDomain, timers: Timers) -> Result<(), TaskFailure> {
-        let Timers { times, keys, namespaces } = timers;
+        let Timers {
+            times,
+            keys,
+            namespaces,
+        } = timers;
         let (keys, namespaces) = (texts(keys.view()), texts(namespaces.view()));
         self.tell(format!("register {domain:?} {times:?} {keys} {namespaces}"))
     }
@@ -126,7 +145,10 @@ impl OperatorHost for Recorder {
 }
 
 fn texts(blobs: BlobsView<'_>) -> String {
-    let texts: Vec<_> = blobs.iter().map(|blob| blob.escape_ascii().to_string()).collect();
+    let texts: Vec<_> = blobs
+        .iter()
+        .map(|blob| blob.escape_ascii().to_string())
+        .collect();
     format!("{texts:?}")
 }
 
