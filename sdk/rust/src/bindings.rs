@@ -4458,7 +4458,8 @@ pub mod exports {
                     fn checkpoint_aborted(
                         checkpoint: u64,
                     ) -> ::core::result::Result<(), Failure>;
-                    /// Says that an input has ended: nothing follows on it. Called once per input.
+                    /// Says that an input has ended: nothing follows on it. Called once per input, and once with
+                    /// input 0 for a chain that starts with a source of its own, when the source is at its end.
                     #[allow(async_fn_in_trait)]
                     fn end_of_input(input: u32) -> ::core::result::Result<(), Failure>;
                     /// Ends the subtask in good order; nothing is called afterwards. Not called after a failure.

@@ -1,3 +1,5 @@
+//! Modules become components, and what is no bundle is refused with its reason.
+
 use wit_component::{StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 

@@ -1,3 +1,5 @@
+//! What cargo says of a crate, read the right way.
+
 use super::*;
 
 fn package(name: &str, targets: &[(&str, &[&str])]) -> Package {

@@ -1,3 +1,5 @@
+//! Which names and sources a new crate may have.
+
 use super::*;
 
 fn version() -> SdkSource {

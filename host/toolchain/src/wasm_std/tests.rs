@@ -1,3 +1,5 @@
+//! The routes to a standard library are tried in their order.
+
 use std::fs;
 
 use super::*;
