@@ -148,7 +148,7 @@ fn context<H: Host>(imports: &mut LinkerInstance<'_, Guest<H>>) -> wasmtime::Res
         "counter-add",
         |mut store: Store<'_, H>, (name, delta): (WasmStr, u64)| {
             metric(&mut store, &name, |host, name| {
-                host.counter_add(name, delta)
+                host.counter_add(name, delta);
             })
         },
     )?;
@@ -162,7 +162,7 @@ fn context<H: Host>(imports: &mut LinkerInstance<'_, Guest<H>>) -> wasmtime::Res
         "histogram-record",
         |mut store: Store<'_, H>, (name, value): (WasmStr, f64)| {
             metric(&mut store, &name, |host, name| {
-                host.histogram_record(name, value)
+                host.histogram_record(name, value);
             })
         },
     )

@@ -128,6 +128,9 @@ pub(crate) const DESCRIBE_LOG_LINES: usize = 100;
 /// The bytes of compiled code on disk, all bundles together; the oldest entries go first.
 pub(crate) const CACHE_BYTES: u64 = 1 << 30;
 
+// A thread has the guest's stack twice.
+const _: () = assert!(2 * DEFAULT_STACK_BYTES <= wasmill_actor::threads::STACK_BYTES);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +146,5 @@ mod tests {
         assert!(limits.batch_bytes <= limits.emitted_bytes);
         assert!(limits.batch_bytes <= limits.transfer_bytes);
         assert!(limits.transfer_bytes <= limits.memory_bytes);
-        assert!(2 * DEFAULT_STACK_BYTES <= wasmill_actor::threads::STACK_BYTES);
     }
 }

@@ -46,26 +46,24 @@ fn bare(image: &mut Image, id: u32, kind: [u32; 5]) -> Vec<u32> {
     words
 }
 
-#[test]
-fn a_graph_comes_out_as_the_guest_built_it() {
-    let mut image = Image::at(4096);
+/// A graph with every kind of operator, of which `one` has everything that there is.
+fn every_kind(image: &mut Image) -> u32 {
     let [file, file_len] = image.text("file");
     let ([key, key_len], [value, value_len]) = (image.text("path"), image.text("/tmp/ä"));
     let options = image.words(&[key, key_len, value, value_len]);
     let [state_name, state_len] = image.text("counts");
-    // 24 bytes and a 64-bit lifetime behind a flag: 32 bytes per state.
-    let states = image.words(&[5, state_name, state_len, 2, 1, 0, 60_000, 0].map(|word| word));
+    // The lifetime behind its flag is of 64 bits.
+    let states = image.words(&[5, state_name, state_len, 2, 1, 0, 60_000, 0]);
     let [one, one_len] = image.text("one");
     let [uid, uid_len] = image.text("uid-1");
     let [group, group_len] = image.text("group");
     let [together, together_len] = image.text("together");
-    let mut operators = bare(&mut image, 0, [0, file, file_len, options, 1]);
-    operators.extend([
-        1, one, one_len, 2, 0, 0, 0, 0, 0, states, 1, 1, uid, uid_len, 1, 4,
-    ]);
+    let mut operators = bare(image, 0, [0, file, file_len, options, 1]);
+    operators.extend([1, one, one_len, 2, 0, 0, 0, 0, 0]);
+    operators.extend([states, 1, 1, uid, uid_len, 1, 4]);
     operators.extend([1, 128, 1, group, group_len, 1, together, together_len]);
-    operators.extend(bare(&mut image, 2, [1, file, file_len, 0, 0]));
-    operators.extend(bare(&mut image, 3, [3, 0, 0, 0, 0]));
+    operators.extend(bare(image, 2, [1, file, file_len, 0, 0]));
+    operators.extend(bare(image, 3, [3, 0, 0, 0, 0]));
     let operators = image.words(&operators);
     let [format, format_len] = image.text("text");
     let mut edges = Vec::new();
@@ -74,7 +72,11 @@ fn a_graph_comes_out_as_the_guest_built_it() {
     }
     let edges = image.words(&edges);
     let [name, name_len] = image.text("Word Count");
-    let graph = image.words(&[0, name, name_len, operators, 4, edges, 8, 1, 2]);
+    image.words(&[0, name, name_len, operators, 4, edges, 8, 1, 2])
+}
+
+/// The operators of [`every_kind`].
+fn expected_operators() -> Vec<OperatorSpec> {
     let bare = |id, name: &str, kind| OperatorSpec {
         id: OperatorId(id),
         name: name.to_owned(),
@@ -93,47 +95,56 @@ fn a_graph_comes_out_as_the_guest_built_it() {
     };
     let path = vec![("path".to_owned(), "/tmp/ä".to_owned())];
     let text = |text: &str| Some(text.to_owned());
+    let counts = StateSpec {
+        id: 5,
+        name: "counts".to_owned(),
+        kind: StateKind::Map,
+        ttl: Some(60_000),
+    };
+    let one = OperatorSpec {
+        chaining: Chaining::Always,
+        states: vec![counts],
+        uid: text("uid-1"),
+        parallelism: Some(4),
+        max_parallelism: Some(128),
+        slot_sharing_group: text("group"),
+        co_location: text("together"),
+        ..bare(1, "one", OperatorKind::Guest)
+    };
+    vec![
+        bare(0, "zero", OperatorKind::SourceConnector(connector(path))),
+        one,
+        bare(2, "two", OperatorKind::SinkConnector(connector(vec![]))),
+        bare(3, "three", OperatorKind::GuestSource),
+    ]
+}
+
+#[test]
+fn a_graph_comes_out_as_the_guest_built_it() {
+    let mut image = Image::at(4096);
+    let graph = every_kind(&mut image);
+    let edges = [
+        Partitioning::Forward,
+        Partitioning::Hash,
+        Partitioning::Rebalance,
+        Partitioning::Rescale,
+        Partitioning::Shuffle,
+        Partitioning::Broadcast,
+        Partitioning::Global,
+        Partitioning::Custom,
+    ];
+    let edge = |partitioning| EdgeSpec {
+        upstream: OperatorId(0),
+        output: 1,
+        downstream: OperatorId(2),
+        input: 3,
+        partitioning,
+        format: "text".to_owned(),
+    };
     let expected = JobSpec {
         name: "Word Count".to_owned(),
-        operators: vec![
-            bare(0, "zero", OperatorKind::SourceConnector(connector(path))),
-            OperatorSpec {
-                chaining: Chaining::Always,
-                states: vec![StateSpec {
-                    id: 5,
-                    name: "counts".to_owned(),
-                    kind: StateKind::Map,
-                    ttl: Some(60_000),
-                }],
-                uid: text("uid-1"),
-                parallelism: Some(4),
-                max_parallelism: Some(128),
-                slot_sharing_group: text("group"),
-                co_location: text("together"),
-                ..bare(1, "one", OperatorKind::Guest)
-            },
-            bare(2, "two", OperatorKind::SinkConnector(connector(vec![]))),
-            bare(3, "three", OperatorKind::GuestSource),
-        ],
-        edges: [
-            Partitioning::Forward,
-            Partitioning::Hash,
-            Partitioning::Rebalance,
-            Partitioning::Rescale,
-            Partitioning::Shuffle,
-            Partitioning::Broadcast,
-            Partitioning::Global,
-            Partitioning::Custom,
-        ]
-        .map(|partitioning| EdgeSpec {
-            upstream: OperatorId(0),
-            output: 1,
-            downstream: OperatorId(2),
-            input: 3,
-            partitioning,
-            format: "text".to_owned(),
-        })
-        .to_vec(),
+        operators: expected_operators(),
+        edges: edges.map(edge).to_vec(),
         parallelism: Some(2),
     };
     let described = describe(Limits::default(), &describing(&image, graph)).unwrap();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// Where a guest has what stands for success: memory that nobody writes to.
+/// All imports of the contract.
 const IMPORTS: &str = r#"
   (import "wasmill:dataflow/output@0.1.0" "emit"
     (func $emit (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))
@@ -88,9 +88,6 @@ const SOURCE_EXPORTS: [(&str, &str, bool); 4] = [
     ("source@0.1.0#poll", "(param $max i32)", true),
     ("source@0.1.0#snapshot", "", true),
 ];
-
-/// Where texts of a guest begin; below are results.
-pub(crate) const TEXTS: usize = 1024;
 
 /// Where the memory begins that `cabi_realloc` hands out; below a test has its data.
 const HEAP: usize = 64 * 1024;

@@ -113,60 +113,79 @@ fn the_context_answers() {
     );
 }
 
+/// Runs a guest that does this with the image in its memory, and expects a breach of the contract.
+fn breaks(name: &str, image: &Image, body: &str, said: &str) {
+    let guest = Guest::default()
+        .data(image.base(), image.bytes())
+        .process(format!("{body} (call $ok)"));
+    let failure = run(guest).1.unwrap_or_default();
+    assert!(
+        failure.starts_with("the bundle broke the contract: "),
+        "{name}: {failure}"
+    );
+    assert!(failure.contains(said), "{name}: {failure}");
+}
+
 #[test]
-fn arguments_that_break_the_contract_are_named() {
+fn columns_that_do_not_fit_together_are_named() {
     let mut image = Image::at(2048);
     let good = blobs(&mut image, &[1, 2], "ab");
     let one = blobs(&mut image, &[1], "a");
-    let empty = blobs(&mut image, &[], "");
+    let none = blobs(&mut image, &[], "");
     let decreasing = blobs(&mut image, &[2, 1], "ab");
     let beyond = blobs(&mut image, &[9], "ab");
     let trailing = blobs(&mut image, &[1], "ab");
-    let times = image.words(&[0, 0, 0, 0]);
-    let no_text = image.put(1, &[0xff, 0xfe]);
+    let two = format!("(i32.const {}) (i32.const 2)", image.words(&[0, 0, 0, 0]));
+    let empty = "(i32.const 0) (i32.const 0)";
     let get = |keys: &str, sub_keys: &str| {
         format!("(call $get (i32.const 0) {keys} {sub_keys} (i32.const 512))")
     };
-    let register = |count: u32, keys: &str, names: &str| {
-        format!(
-            "(call $register (i32.const 0) (i32.const {times}) (i32.const {count}) {keys} {names})"
-        )
-    };
-    let emit = |ends: &str| {
-        format!(
-            "(call $emit (i32.const 0) {times} (i32.const 0) {times} (i32.const 0) {ends})",
-            times = format_args!("(i32.const {times})")
-        )
-    };
+    let write = format!("(call $write (i32.const 0) {two} {good} {good} {one})");
+    let lengths = "`state.write`: lists of different lengths: `kinds` has 2, `keys` has 2, \
+                   `sub-keys` has 2, `values` has 1";
+    let register = format!("(call $register (i32.const 0) {two} {one} {one})");
+    let emit = format!("(call $emit (i32.const 0) {empty} {empty} {decreasing})");
     for (name, body, said) in [
         (
-            "decreasing ends",
-            get(&decreasing, &empty),
+            "decreasing",
+            get(&decreasing, &none),
             "`state.get`: in `keys`, record 1 ends at byte 1",
         ),
         (
-            "ends beyond",
-            get(&beyond, &empty),
+            "beyond",
+            get(&beyond, &none),
             "`state.get`: in `keys`, record 0 ends at byte 9",
         ),
         (
-            "bytes after the end",
+            "trailing",
             get(&good, &trailing),
-            "in `sub-keys`, the last record ends at",
+            "in `sub-keys`, the last record ends at byte 1 of 2",
         ),
         (
-            "too few sub-keys",
+            "few sub-keys",
             get(&good, &one),
             "lengths: `keys` has 2, `sub-keys` has 1",
         ),
+        ("few values", write, lengths),
         (
-            "too few values",
-            format!(
-                "(call $write (i32.const 0) (i32.const {times}) (i32.const 2) {good} {good} {one})"
-            ),
-            "`state.write`: lists of different lengths: `kinds` has 2, `keys` has 2, `sub-keys` has 2, \
-             `values` has 1",
+            "many times",
+            register,
+            "`timers.register`: lists of different lengths",
         ),
+        ("a malformed batch", emit, "record 1 ends at byte 1"),
+    ] {
+        breaks(name, &image, &body, said);
+    }
+}
+
+#[test]
+fn values_that_are_none_are_refused() {
+    let mut image = Image::at(2048);
+    let one = blobs(&mut image, &[1], "a");
+    let no_text = image.put(1, &[0xff, 0xfe]);
+    let get = "(i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512)";
+    let timers = "(i32.const 0) (i32.const 0)".repeat(5);
+    for (name, body, said) in [
         (
             "no such kind",
             format!(
@@ -176,35 +195,22 @@ fn arguments_that_break_the_contract_are_named() {
         ),
         (
             "no such domain",
-            "(call $register (i32.const 5) (i32.const 0) (i32.const 0)".to_owned()
-                + &empty
-                + &empty
-                + ")",
+            format!("(call $register (i32.const 5) {timers})"),
             "discriminant",
         ),
         (
-            "too many times",
-            register(2, &one, &one),
-            "`timers.register`: lists of different lengths",
-        ),
-        (
-            "a malformed batch",
-            emit(&decreasing),
-            "record 1 ends at byte 1",
-        ),
-        (
             "a list outside the memory",
-            get(
-                "(i32.const 0) (i32.const 0) (i32.const -8) (i32.const 100)",
-                &empty,
+            format!(
+                "(call $get (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -8)
+                   (i32.const 100) {get})"
             ),
             "list pointer/length out of bounds of memory",
         ),
         (
             "a list that is not aligned",
-            get(
-                "(i32.const 2049) (i32.const 1) (i32.const 0) (i32.const 0)",
-                &empty,
+            format!(
+                "(call $get (i32.const 0) (i32.const 2049) (i32.const 1) (i32.const 0)
+                   (i32.const 0) {get})"
             ),
             "list pointer is not aligned",
         ),
@@ -219,14 +225,6 @@ fn arguments_that_break_the_contract_are_named() {
             "string pointer/length out of bounds of memory",
         ),
     ] {
-        let guest = Guest::default()
-            .data(image.base(), image.bytes())
-            .process(body + "(call $ok)");
-        let failure = run(guest).1.unwrap_or_default();
-        assert!(
-            failure.starts_with("the bundle broke the contract: "),
-            "{name}: {failure}"
-        );
-        assert!(failure.contains(said), "{name}: {failure}");
+        breaks(name, &image, &body, said);
     }
 }

@@ -36,85 +36,83 @@ fn emit(records: u32, bytes: u32) -> String {
     )
 }
 
+/// Runs a guest that does this, and expects it to exceed a limit.
+fn exceeds(name: &str, limits: Limits, body: &str, said: &str) {
+    let guest = Guest::default()
+        .extra("(table $table 10 funcref)")
+        .extra("(func $recurse (param i32) (call $recurse (local.get 0)) (drop (call $ok)))")
+        .process(format!("{body} (call $ok)"));
+    let (_, failure) = run(limits, Recorder::default(), &guest);
+    assert!(failure.contains(said), "{name}: {failure}");
+    assert!(
+        failure.starts_with("the bundle exceeded the limit"),
+        "{name}: {failure}"
+    );
+}
+
 #[test]
 fn a_guest_that_takes_too_much_ends_with_the_name_of_the_limit() {
-    let table = "(table $table 10 funcref)";
-    for (name, limits, body, said) in [
+    let limits = Limits {
+        memory_bytes: 1 << 20,
+        table_elements: 100,
+        ..Limits::default()
+    };
+    for (name, body, said) in [
         (
-            "hoard: grow until refused, then trap",
-            Limits {
-                memory_bytes: 1 << 20,
-                ..Limits::default()
-            },
+            "hoard",
             "(loop $again (br_if $again (i32.ne (i32.const -1) (memory.grow (i32.const 1)))))
-             (unreachable)"
-                .to_owned(),
+             (unreachable)",
             "`wasm.memory`: it asked for 1114112 bytes of memory, 1048576 are allowed",
         ),
         (
             "recurse",
-            Limits::default(),
-            "(call $recurse (i32.const 1))".to_owned(),
+            "(call $recurse (i32.const 1))",
             "`wasm.stack`: the guest's calls nest too deeply",
         ),
         (
-            "tables",
-            Limits {
-                table_elements: 100,
-                ..Limits::default()
-            },
-            "(drop (table.grow $table (ref.null func) (i32.const 1000))) (unreachable)".to_owned(),
+            "grow a table",
+            "(drop (table.grow $table (ref.null func) (i32.const 1000))) (unreachable)",
             "`wasm.table-elements`: it asked for ",
         ),
+    ] {
+        exceeds(name, limits.clone(), body, said);
+    }
+}
+
+#[test]
+fn a_guest_that_hands_over_too_much_ends_with_the_name_of_the_limit() {
+    let limits = Limits {
+        batch_bytes: 2000,
+        batch_records: 10,
+        emitted_bytes: 1 << 20,
+        transfer_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    for (name, body, said) in [
         (
-            "a batch that is too large",
-            Limits {
-                batch_bytes: 1000,
-                ..Limits::default()
-            },
-            emit(1, 997),
-            "`wasm.batch`: a batch of 1 records with 1001 bytes was emitted, 1000 bytes are allowed",
+            "a large batch",
+            emit(1, 1997),
+            "`wasm.batch`: a batch of 1 records with 2001 bytes was emitted, 2000 bytes are allowed",
         ),
         (
-            "a batch of too many records",
-            Limits {
-                batch_records: 10,
-                ..Limits::default()
-            },
+            "many records",
             emit(11, 1),
             "`wasm.batch-records`: a batch of 11 records was emitted, 10 are allowed",
         ),
         (
             "emit for ever",
-            Limits {
-                emitted_bytes: 1 << 20,
-                ..Limits::default()
-            },
             format!("(loop $again {} (br $again))", emit(1, 1000)),
             "`wasm.emitted`: one call emitted more than 1048576 bytes",
         ),
         (
-            "a giant import",
-            Limits {
-                transfer_bytes: 1 << 20,
-                ..Limits::default()
-            },
+            "a giant line",
             "(drop (memory.grow (i32.const 256)))
              (call $log (i32.const 0) (i32.const 0) (i32.const 1048577))"
                 .to_owned(),
             "`wasm.transfer`: more than 1048576 bytes were handed to the host at once",
         ),
     ] {
-        let guest = Guest::default()
-            .extra(table)
-            .extra("(func $recurse (param i32) (call $recurse (local.get 0)) (drop (call $ok)))")
-            .process(format!("{body} (call $ok)"));
-        let (_, failure) = run(limits, Recorder::default(), &guest);
-        assert!(failure.contains(said), "{name}: {failure}");
-        assert!(
-            failure.starts_with("the bundle exceeded the limit"),
-            "{name}: {failure}"
-        );
+        exceeds(name, limits.clone(), &body, said);
     }
 }
 

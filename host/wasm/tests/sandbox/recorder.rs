@@ -1,6 +1,5 @@
 //! The host's side in tests: it keeps what it was told, as text.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use wasmill_actor::{CancelToken, Clock};
@@ -199,6 +198,3 @@ impl Bench {
 pub(crate) fn host_failure() -> TaskFailure {
     HostError::new("the consumers are gone").into()
 }
-
-/// A shared counter, for what happens inside a host.
-pub(crate) type Shared<T> = Arc<std::sync::Mutex<T>>;
