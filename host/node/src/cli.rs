@@ -1,0 +1,253 @@
+//! What can be asked of the program: its commands, flags and help texts.
+//!
+//! Invariant: only shapes and texts; what a command does is in its own file.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap_complete::Shell;
+use wasmill_types::key_group::MAX_PARALLELISM;
+use wasmill_types::size::ByteSize;
+
+use crate::settings::MAX_CACHE_BYTES;
+
+/// Run stream programs whose operators are WebAssembly components.
+///
+/// A job is a Rust crate; `wasmill build` compiles it into a bundle, one file that runs anywhere;
+/// `wasmill run --local` runs the bundle in this process, sandboxed.
+#[derive(Debug, Parser)]
+#[command(name = "wasmill", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wasmill new word-count                make a crate with a job that counts words
+  cd word-count && wasmill build        compile it into target/wasmill/word-count.wasm
+  wasmill run --local target/wasmill/word-count.wasm -- --input texts --output counts
+  wasmill inspect target/wasmill/word-count.wasm -- --input texts --output counts
+  wasmill connectors                    what sources and sinks there are";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a crate with a job that builds and tests at once
+    New(NewArgs),
+    /// Compile a job's crate into a bundle
+    Build(BuildArgs),
+    /// Show what is in a bundle, and the graph that it describes
+    Inspect(InspectArgs),
+    /// Run a bundle
+    Run(RunArgs),
+    /// List the built-in sources and sinks with their options
+    Connectors(ConnectorsArgs),
+    /// Print a script that completes commands and flags in a shell
+    Completions(CompletionsArgs),
+}
+
+/// What is logged to standard error, and how.
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// Which log lines to show: off, error, warn, info, debug, trace, or directives like
+    /// `warn,guest=debug`, where `guest` is what jobs log themselves [default: $WASMILL_LOG, else
+    /// warn, and info for jobs]
+    #[arg(long, global = true, value_name = "FILTER", help_heading = "Log")]
+    pub(crate) log_level: Option<String>,
+    /// How log lines look
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Log"
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// A JSON object per line
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  wasmill new word-count
+  cd word-count
+  cargo test
+  wasmill build")]
+pub(crate) struct NewArgs {
+    /// The name of the crate and of its new directory
+    #[arg(value_name = "NAME")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The bundle is target/wasmill/NAME.wasm in cargo's target directory of the crate. Needed are Rust and its
+standard library for wasm32-unknown-unknown; if that is missing it is installed, with rustup or from
+Debian's packages. WASMILL_WASM_STD=rustup, =debian or =DIRECTORY chooses.
+
+Examples:
+  wasmill build
+  wasmill build guest-examples/word-count
+  wasmill run --local $(wasmill build --quiet) -- --input texts --output counts")]
+pub(crate) struct BuildArgs {
+    /// The directory of the job's crate, with its Cargo.toml
+    #[arg(default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// Put the bundle into this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out_dir: Option<PathBuf>,
+    /// Turn features of the crate on, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) features: Vec<String>,
+    /// Print the bundle's path only, and cargo's output only when it fails
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The graph depends on the program's arguments: give those that it will run with.
+
+Examples:
+  wasmill inspect word-count.wasm -- --input texts --output counts
+  wasmill inspect --dot word-count.wasm -- --input texts --output counts | dot -Tsvg > graph.svg
+  wasmill inspect --json word-count.wasm -- --input texts --output counts | jq .graph.operators")]
+pub(crate) struct InspectArgs {
+    /// The bundle's file
+    pub(crate) bundle: PathBuf,
+    /// Print one JSON object: path, digest, bytes, imports, exports, graph, plan, error
+    #[arg(long, conflicts_with = "dot")]
+    pub(crate) json: bool,
+    /// Print the graph in the language of Graphviz
+    #[arg(long)]
+    pub(crate) dot: bool,
+    /// The parallelism of operators that name none [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = value_parser!(u32).range(PARALLELISM))]
+    pub(crate) parallelism: Option<u32>,
+    /// The program's arguments
+    #[arg(last = true)]
+    pub(crate) args: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Everything after `--` is for the program. Output becomes visible when the whole job has finished; a job
+that fails or is cancelled leaves none. Exit codes: 0 finished, 1 failed, 2 wrong usage or a bundle that
+cannot be used, 130 cancelled.
+
+Examples:
+  wasmill run --local word-count.wasm -- --input texts --output counts
+  wasmill run --local --parallelism 1 --json word-count.wasm -- --input a.txt --output counts
+  wasmill run --local --on-bad-record skip events.wasm -- --input 'logs/*.jsonl' --output clean")]
+pub(crate) struct RunArgs {
+    /// Run in this process, with the rights of this user
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// The parallelism of operators that name none [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = value_parser!(u32).range(PARALLELISM))]
+    pub(crate) parallelism: Option<u32>,
+    /// What to do with a record that cannot be read
+    #[arg(long, value_name = "POLICY", default_value = "fail")]
+    pub(crate) on_bad_record: OnBadRecord,
+    /// Keyed state that each subtask keeps in the sandbox's memory, at most 1 GiB; the rest is kept
+    /// outside, which is slower
+    #[arg(long, value_name = "SIZE", default_value = "64 MiB", value_parser = cache_size)]
+    pub(crate) cache_bytes: ByteSize,
+    /// Print one JSON object as the last line: job, jobid, tenant, state, records_in, bytes_in,
+    /// records_out, bad_records, seconds, first_record_ms, error
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show neither progress nor summary
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// The bundle's file
+    pub(crate) bundle: PathBuf,
+    /// The program's arguments
+    #[arg(last = true)]
+    pub(crate) args: Vec<String>,
+}
+
+/// What to do with records that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnBadRecord {
+    /// The job fails
+    Fail,
+    /// It is left out and counted
+    Skip,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wasmill connectors
+  wasmill connectors file")]
+pub(crate) struct ConnectorsArgs {
+    /// Only the connectors of this name
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wasmill completions bash > ~/.local/share/bash-completion/completions/wasmill
+  wasmill completions fish > ~/.config/fish/completions/wasmill.fish
+  wasmill completions zsh > ~/.zfunc/_wasmill")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+const PARALLELISM: RangeInclusive<i64> = 1..=MAX_PARALLELISM as i64;
+
+fn cache_size(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse().map_err(|error| format!("{error}"))?;
+    if size.0 > MAX_CACHE_BYTES {
+        return Err(format!("it can be at most {}", ByteSize(MAX_CACHE_BYTES)));
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_shapes_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_are_read_or_refused() {
+        for (line, is_fine) in [
+            ("run --local a.wasm", true),
+            ("run --local -p 8 a.wasm -- --input x --output y", true),
+            ("run --local a.wasm --input x", false),
+            ("run --local --parallelism 0 a.wasm", false),
+            ("run --local --parallelism 32768 a.wasm", true),
+            ("run --local --parallelism 32769 a.wasm", false),
+            ("run --local --cache-bytes 1GiB a.wasm", true),
+            ("run --local --cache-bytes 2GiB a.wasm", false),
+            ("run --local --on-bad-record ignore a.wasm", false),
+            ("run --local", false),
+            ("inspect --json --dot a.wasm", false),
+            ("inspect a.wasm --log-level debug", true),
+            ("", false),
+        ] {
+            let words = ["wasmill"].into_iter().chain(line.split_whitespace());
+            assert_eq!(Cli::try_parse_from(words).is_ok(), is_fine, "{line}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Ctrl-C and SIGTERM: what they do depends on how far the command is.
+//!
+//! `run` installs one and tells it how far it is. Invariant: the first signal stops a job in good order,
+//! so that no output stays behind; a second one, or one while there is nothing to clean up, ends the
+//! process at once.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wasmill_actor::CancelToken;
+
+use crate::failure::Exit;
+use crate::screen::Screen;
+
+/// How far the command is, as the signal handler sees it; clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Interrupt {
+    stage: Arc<Mutex<Stage>>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Nothing that would have to be cleaned up.
+    Preparing,
+    /// The job is being started and has no token yet.
+    Starting,
+    /// The job runs.
+    Running(CancelToken),
+    /// A signal came.
+    Stopping,
+}
+
+/// What a signal does.
+#[derive(Debug)]
+enum Response {
+    Exit,
+    /// The job is stopped as soon as it has started.
+    Remember,
+    Cancel(CancelToken),
+}
+
+impl Stage {
+    fn handle_signal(&mut self) -> Response {
+        match std::mem::replace(self, Self::Stopping) {
+            Self::Preparing | Self::Stopping => Response::Exit,
+            Self::Starting => Response::Remember,
+            Self::Running(token) => Response::Cancel(token),
+        }
+    }
+}
+
+impl Interrupt {
+    /// Takes the signals over, for the rest of the process.
+    pub(crate) fn install(screen: Screen) -> Self {
+        let interrupt = Self {
+            stage: Arc::new(Mutex::new(Stage::Preparing)),
+        };
+        let handler = interrupt.clone();
+        let installed = ctrlc::set_handler(move || {
+            // The lock is not held while the job's callbacks run.
+            let response = handler.stage().handle_signal();
+            match response {
+                Response::Cancel(token) => token.cancel(),
+                Response::Remember => {}
+                Response::Exit => {
+                    screen.erase();
+                    std::process::exit(Exit::Cancelled.code().into());
+                }
+            }
+        });
+        if let Err(error) = installed {
+            tracing::warn!(%error, "take over Ctrl-C; it will end the process without cleaning up");
+        }
+        interrupt
+    }
+
+    /// From here on a signal has to wait for [`Interrupt::running`].
+    pub(crate) fn starting(&self) {
+        *self.stage() = Stage::Starting;
+    }
+
+    /// The job runs and can be cancelled; it is, if a signal came while it started.
+    pub(crate) fn running(&self, token: CancelToken) {
+        let mut stage = self.stage();
+        if matches!(*stage, Stage::Stopping) {
+            drop(stage);
+            token.cancel();
+        } else {
+            *stage = Stage::Running(token);
+        }
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        // Every change replaces the whole value.
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_signal_cancels_a_job_and_the_second_exits() {
+        for (stage, first) in [
+            (Stage::Preparing, "Exit"),
+            (Stage::Starting, "Remember"),
+            (
+                Stage::Running(CancelToken::new()),
+                "Cancel(CancelToken(live))",
+            ),
+            (Stage::Stopping, "Exit"),
+        ] {
+            let mut stage = stage;
+            assert_eq!(format!("{:?}", stage.handle_signal()), first);
+            assert_eq!(format!("{:?}", stage.handle_signal()), "Exit");
+        }
+    }
+
+    #[test]
+    fn a_signal_during_the_start_cancels_the_job_once_it_runs() {
+        for (signalled, cancelled) in [(false, false), (true, true)] {
+            let interrupt = Interrupt {
+                stage: Arc::new(Mutex::new(Stage::Starting)),
+            };
+            if signalled {
+                interrupt.stage().handle_signal();
+            }
+            let token = CancelToken::new();
+            interrupt.running(token.clone());
+            assert_eq!(token.is_cancelled(), cancelled);
+        }
+    }
+}

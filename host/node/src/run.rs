@@ -1,0 +1,175 @@
+//! `wasmill run --local BUNDLE`: a job from its bundle to its end, in this process.
+//!
+//! Follow a job: [`Submission`] loads the bundle and gets its graph, [`deploy`] starts the tasks,
+//! [`Progress`] watches them, [`Interrupt`] cancels them, [`Summary`] says how it ended. Invariant:
+//! from the first task on a job ends with a summary, and standard output's last line is the JSON object
+//! if one was asked for.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use wasmill_actor::{Clock, Rng};
+use wasmill_graph::JobGraph;
+use wasmill_task::guest::Sandboxed;
+use wasmill_task::{Deployment, JobFailure, JobSummary, RunningJob, deploy};
+use wasmill_types::TaskFailure;
+use wasmill_types::id::{JobId, TenantId};
+use wasmill_types::job::OperatorKind;
+use wasmill_types::operator::BadRecordPolicy;
+use wasmill_wasm::Bundle;
+
+use crate::cli::{OnBadRecord, RunArgs};
+use crate::failure::{Exit, Failure, story};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::screen::Screen;
+use crate::settings::Settings;
+use crate::stdout;
+use crate::submission::Submission;
+use crate::summary::{Ran, State, Summary};
+
+/// Runs the job to its end.
+pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Exit, Failure> {
+    if !args.local {
+        let bundle = args.bundle.display();
+        return Err(Failure::unusable(format!(
+            "this version runs jobs in its own process only; add `--local`: wasmill run --local {bundle}"
+        )));
+    }
+    let interrupt = Interrupt::install(screen.clone());
+    let settings = settings(&args);
+    let shown = Shown {
+        json: args.json,
+        quiet: args.quiet,
+    };
+    let submission = Submission::local(args.bundle, args.args.clone(), settings.clone());
+    let bundle = submission.load(clock.clone())?;
+    let graph = submission.graph(&bundle)?;
+
+    let mut rng = Rng::from_entropy();
+    let job_id = JobId(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()));
+    let tenant = TenantId::default();
+    tracing::info!(%job_id, job = graph.name, seed = rng.seed(), "start job");
+    let show_progress = shown.progress(&graph, screen);
+    let mut ran = Ran {
+        job: graph.name.clone(),
+        job_id,
+        tenant: tenant.clone(),
+        started: clock.monotonic(),
+    };
+
+    interrupt.starting();
+    let deployed = deploy(Deployment {
+        tenant,
+        job_id,
+        graph,
+        code: Some(code(bundle, &settings)),
+        args: args.args,
+        access: submission.access,
+        options: settings.task(),
+        clock: clock.clone(),
+        rng,
+    });
+    let job = match deployed {
+        Ok(job) => job,
+        Err(failure) => {
+            let last = JobSummary::default();
+            return shown.end(
+                &ran,
+                Err(JobFailure {
+                    task: None,
+                    failure,
+                }),
+                &last,
+                screen,
+            );
+        }
+    };
+    ran.started = clock.monotonic();
+    interrupt.running(job.cancel_token());
+    let (ended, last) = wait(job, show_progress.then_some(screen));
+    shown.end(&ran, ended, &last, screen)
+}
+
+fn settings(args: &RunArgs) -> Settings {
+    let on_bad_record = match args.on_bad_record {
+        OnBadRecord::Fail => BadRecordPolicy::Fail,
+        OnBadRecord::Skip => BadRecordPolicy::Skip,
+    };
+    Settings {
+        parallelism: args.parallelism,
+        on_bad_record: Some(on_bad_record),
+        cache_bytes: Some(args.cache_bytes),
+    }
+}
+
+fn code(bundle: Bundle, settings: &Settings) -> Arc<Sandboxed> {
+    Arc::new(Sandboxed {
+        bundle,
+        limits: settings.limits(),
+    })
+}
+
+/// Waits for the end, with progress on the screen if there is one; also the last counters.
+fn wait(job: RunningJob, screen: Option<&Screen>) -> (Result<(), JobFailure>, JobSummary) {
+    let watch = job.watch();
+    let progress = screen.and_then(|screen| Progress::start(watch.clone(), screen.clone()));
+    let ended = job.wait();
+    if let Some(progress) = progress {
+        progress.stop();
+    }
+    match ended {
+        Ok(summary) => (Ok(()), summary),
+        Err(failure) => (Err(failure), watch.summary()),
+    }
+}
+
+/// What the user wants to see.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    json: bool,
+    quiet: bool,
+}
+
+impl Shown {
+    /// Whether to draw progress: for a person, and not between lines that the job itself prints.
+    fn progress(self, graph: &JobGraph, screen: &Screen) -> bool {
+        let prints = graph.logical().operators().iter().any(|operator| {
+            matches!(&operator.kind, OperatorKind::SinkConnector(spec) if spec.name == "print")
+        });
+        !self.quiet && screen.is_terminal() && !(prints && io::stdout().is_terminal())
+    }
+
+    /// Says how the job ended.
+    fn end(
+        self,
+        ran: &Ran,
+        ended: Result<(), JobFailure>,
+        last: &JobSummary,
+        screen: &Screen,
+    ) -> Result<Exit, Failure> {
+        let (state, error) = match &ended {
+            Ok(()) => (State::Finished, None),
+            Err(failure) if matches!(failure.failure, TaskFailure::Cancelled) => {
+                (State::Canceled, None)
+            }
+            Err(failure) => (State::Failed, Some(story(failure))),
+        };
+        let summary = Summary::new(ran, state, last, error.clone());
+        if self.json {
+            stdout::print(&summary.json())?;
+        }
+        if let Some(error) = error {
+            let name = ran.job.escape_debug();
+            return Err(Failure::failed(format!("job `{name}` failed: {error}")));
+        }
+        if !self.json && !self.quiet {
+            screen.say(&summary.line());
+        }
+        Ok(if state == State::Finished {
+            Exit::Finished
+        } else {
+            Exit::Cancelled
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! How a job ended, as one line for people and one JSON object for programs.
+//!
+//! Invariant: the keys and states of the JSON are a promise; states are Flink's words.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use wasmill_task::JobSummary;
+use wasmill_types::id::{JobId, TenantId};
+
+use crate::quantity;
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum State {
+    Finished,
+    Failed,
+    Canceled,
+}
+
+/// What is said about a job that ended. The fields are the keys of the JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    job: String,
+    jobid: String,
+    tenant: String,
+    state: State,
+    records_in: u64,
+    bytes_in: u64,
+    records_out: u64,
+    bad_records: u64,
+    seconds: f64,
+    /// From the start of the process to the first record; null when there was none.
+    first_record_ms: Option<f64>,
+    error: Option<String>,
+    #[serde(skip)]
+    elapsed: Duration,
+}
+
+/// Which job it was, and when its tasks had started, counted from the start of the process.
+#[derive(Debug, Clone)]
+pub(crate) struct Ran {
+    pub(crate) job: String,
+    pub(crate) job_id: JobId,
+    pub(crate) tenant: TenantId,
+    pub(crate) started: Duration,
+}
+
+impl Summary {
+    /// The summary of a job with its last counters.
+    pub(crate) fn new(ran: &Ran, state: State, last: &JobSummary, error: Option<String>) -> Self {
+        let first = last
+            .first_record
+            .map(|first| (ran.started + first).as_secs_f64() * 1000.0);
+        Self {
+            job: ran.job.clone(),
+            jobid: ran.job_id.to_string(),
+            tenant: ran.tenant.to_string(),
+            state,
+            records_in: last.records_in,
+            bytes_in: last.bytes_in,
+            records_out: last.records_out,
+            bad_records: last.bad_records,
+            seconds: rounded(last.elapsed.as_secs_f64(), 1e6),
+            first_record_ms: first.map(|millis| rounded(millis, 1e3)),
+            error,
+            elapsed: last.elapsed,
+        }
+    }
+
+    /// The JSON object, on one line.
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and texts have a JSON form")
+    }
+
+    /// The line for people.
+    pub(crate) fn line(&self) -> String {
+        let Self {
+            records_in,
+            bytes_in,
+            records_out,
+            elapsed,
+            ..
+        } = self;
+        let ended = match self.state {
+            State::Finished => "finished",
+            State::Failed => "failed",
+            State::Canceled => "cancelled, its output is discarded",
+        };
+        let bad = match self.bad_records {
+            0 => String::new(),
+            bad => format!(" ({} left out)", quantity::counted(bad, "bad record")),
+        };
+        format!(
+            "job `{}` {ended}: {} in{bad}, {} out, {} in {}, {} records/s, {}/s",
+            self.job.escape_debug(),
+            quantity::counted(*records_in, "record"),
+            quantity::count(*records_out),
+            quantity::bytes(*bytes_in),
+            quantity::time(*elapsed),
+            quantity::about(quantity::per_second(*records_in, *elapsed)),
+            quantity::bytes(quantity::per_second(*bytes_in, *elapsed) as u64),
+        )
+    }
+}
+
+/// Cut to the digits that mean something.
+fn rounded(number: f64, digits: f64) -> f64 {
+    (number * digits).round() / digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(state: State, bad_records: u64, error: Option<&str>) -> Summary {
+        let ran = Ran {
+            job: "count".to_owned(),
+            job_id: JobId(255),
+            tenant: TenantId::default(),
+            started: Duration::from_micros(20_250),
+        };
+        let last = JobSummary {
+            records_in: 5_000,
+            bytes_in: 1 << 20,
+            records_out: 4_999,
+            bad_records,
+            first_record: error.is_none().then_some(Duration::from_millis(2)),
+            elapsed: Duration::from_millis(2_500),
+        };
+        Summary::new(&ran, state, &last, error.map(str::to_owned))
+    }
+
+    #[test]
+    fn the_json_has_these_keys_on_one_line() {
+        for (state, error, json) in [
+            (
+                State::Finished,
+                None,
+                r#"{"job":"count","jobid":"000000000000000000000000000000ff","tenant":"default","state":"FINISHED","records_in":5000,"bytes_in":1048576,"records_out":4999,"bad_records":1,"seconds":2.5,"first_record_ms":22.25,"error":null}"#,
+            ),
+            (
+                State::Failed,
+                Some("two\nlines"),
+                r#"{"job":"count","jobid":"000000000000000000000000000000ff","tenant":"default","state":"FAILED","records_in":5000,"bytes_in":1048576,"records_out":4999,"bad_records":1,"seconds":2.5,"first_record_ms":null,"error":"two\nlines"}"#,
+            ),
+        ] {
+            assert_eq!(summary(state, 1, error).json(), json);
+        }
+    }
+
+    #[test]
+    fn the_line_says_how_it_ended_and_how_fast_it_was() {
+        let rest = "4,999 out, 1.0 MiB in 2.50 s, 2.0k records/s, 409.6 KiB/s";
+        for (state, bad, start) in [
+            (
+                State::Finished,
+                0,
+                "job `count` finished: 5,000 records in, ",
+            ),
+            (
+                State::Finished,
+                1,
+                "job `count` finished: 5,000 records in (1 bad record left out), ",
+            ),
+            (
+                State::Canceled,
+                0,
+                "job `count` cancelled, its output is discarded: 5,000 records in, ",
+            ),
+        ] {
+            assert_eq!(summary(state, bad, None).line(), format!("{start}{rest}"));
+        }
+    }
+}
