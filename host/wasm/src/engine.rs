@@ -81,6 +81,11 @@ impl Engine {
                 STACK_BYTES / 2
             )));
         }
+        if options.epoch_tick.is_zero() {
+            // The ticker would take a whole processor.
+            let message = "the tick of the sandbox is 0; write a duration, for instance 10 ms";
+            return Err(HostError::new(message));
+        }
         let wasmtime = wasmtime::Engine::new(&config(&options))
             .map_err(|error| HostError::new(format!("start the sandbox: {error:#}")))?;
         let ticker = options

@@ -264,14 +264,25 @@ fn a_cache_that_cannot_be_made_costs_no_more_than_compilation() {
 }
 
 #[test]
-fn a_stack_that_no_thread_has_is_refused() {
-    for stack_bytes in [0, 1 << 30] {
-        let options = EngineOptions {
-            stack_bytes,
-            ..EngineOptions::default()
-        };
+fn options_that_cannot_work_are_refused() {
+    let stack = |stack_bytes| EngineOptions {
+        stack_bytes,
+        ..EngineOptions::default()
+    };
+    let tick = EngineOptions {
+        epoch_tick: std::time::Duration::ZERO,
+        ..EngineOptions::default()
+    };
+    for (options, said) in [
+        (
+            stack(0),
+            "`wasm.stack` is 0 bytes; it must be between 1 and 2097152",
+        ),
+        (stack(1 << 30), "`wasm.stack` is 1073741824 bytes"),
+        (tick, "the tick of the sandbox is 0"),
+    ] {
         let error = Engine::new(options).map(drop).unwrap_err().to_string();
-        assert!(error.contains("`wasm.stack` is"), "{error}");
+        assert!(error.contains(said), "{error}");
     }
 }
 
