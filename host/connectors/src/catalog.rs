@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::error::ConnectorError;
-use crate::{blackhole, datagen, file, print, socket};
+use crate::{bench, blackhole, datagen, file, print, socket};
 
 /// A connector, for people.
 #[derive(Debug, Clone, Copy)]
@@ -55,10 +55,11 @@ pub enum ConnectorKind {
 
 /// All connectors, sources first.
 pub fn catalog() -> &'static [ConnectorDoc] {
-    static CATALOG: [ConnectorDoc; 6] = [
+    static CATALOG: [ConnectorDoc; 7] = [
         file::SOURCE,
         socket::SOURCE,
         datagen::SOURCE,
+        bench::SOURCE,
         file::SINK,
         print::SINK,
         blackhole::SINK,

@@ -11,6 +11,7 @@
 //! opened; what is held in memory has a bound that is named where it grows.
 
 mod access;
+mod bench;
 mod blackhole;
 mod catalog;
 mod collector;
@@ -42,6 +43,7 @@ pub fn source(spec: &ConnectorSpec, access: &Access) -> Result<Box<dyn Source>, 
     match spec.name.as_str() {
         "file" => Ok(Box::new(file::FileSource::parse(spec, access)?)),
         "socket" => Ok(Box::new(socket::SocketSource::parse(spec)?)),
+        "bench" => Ok(Box::new(bench::BenchSource::parse(spec)?)),
         "datagen" => Ok(Box::new(datagen::DatagenSource::parse(spec)?)),
         name => Err(catalog::unknown(ConnectorKind::Source, name)),
     }

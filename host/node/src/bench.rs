@@ -1,0 +1,250 @@
+//! `wasmill bench`: an ordinary guest and the same code compiled natively, through the same data path.
+//!
+//! The two run in turn within one process, so that a machine whose speed drifts slows both; the *sandbox
+//! tax* is the ratio of the processor time they use. Invariant: both must compute the same checksum,
+//! else the figures mean nothing and the command fails.
+
+mod native;
+mod process;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, ValueEnum};
+use wasmill_actor::{Clock, Rng};
+use wasmill_connectors::Access;
+use wasmill_graph::{JobGraph, LogicalGraph};
+use wasmill_task::guest::Sandboxed;
+use wasmill_task::{Deployment, GuestCode, Options, deploy};
+use wasmill_toolchain::BuildOptions;
+use wasmill_types::id::{JobId, TenantId};
+use wasmill_types::size::ByteSize;
+use wasmill_wasm::{Bundle, Engine, EngineOptions, Limits};
+
+use report::Report;
+
+/// Measure a benchmark workload in the sandbox and natively.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    wasmill bench map-filter\n  \
+    wasmill bench map-filter --variant exchange --parallelism 2\n  \
+    wasmill bench word-count --parallelism 2 --json\n  \
+    wasmill bench keyed-count --keys 10000000 --cache-bytes '64 MiB'")]
+pub(crate) struct BenchArgs {
+    /// The workload.
+    workload: Workload,
+    /// How the operators of `map-filter` are arranged.
+    #[arg(long, value_enum, default_value_t)]
+    variant: Variant,
+    /// How many records (lines, for `word-count`) each run processes; each workload has a default.
+    #[arg(long)]
+    records: Option<u64>,
+    /// How many subtasks each operator has.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    parallelism: u32,
+    /// How often each of the programs runs.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// How many keys `keyed-count` has.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    keys: u64,
+    /// How much keyed state each subtask may cache, for instance `4 MiB`.
+    #[arg(long, default_value = "64 MiB")]
+    cache_bytes: ByteSize,
+    /// Print one JSON object, as the last line.
+    #[arg(long)]
+    json: bool,
+    /// The folder of the benchmark guest; the one of this checkout by default.
+    #[arg(long)]
+    guest: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Workload {
+    /// 100-byte records: change a number, drop half.
+    MapFilter,
+    /// Lines of ten words: count each word.
+    WordCount,
+    /// 64-bit keys: count each key.
+    KeyedCount,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Variant {
+    /// Source and sink of the host around the guest: every record crosses the border.
+    #[default]
+    Boundary,
+    /// Everything in one chain in the guest: nothing leaves it.
+    Fused,
+    /// Rebalance between a source and a map in the guest.
+    Exchange,
+}
+
+impl Workload {
+    fn name(self) -> &'static str {
+        match self {
+            Self::MapFilter => "map-filter",
+            Self::WordCount => "word-count",
+            Self::KeyedCount => "keyed-count",
+        }
+    }
+
+    /// How many figures one record of the source stands for: word-count's are words.
+    fn units(self) -> u64 {
+        if self == Self::WordCount { 10 } else { 1 }
+    }
+}
+
+impl Variant {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Boundary => "boundary",
+            Self::Fused => "fused",
+            Self::Exchange => "exchange",
+        }
+    }
+}
+
+/// What one run used.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    wall: Duration,
+    cpu: Duration,
+    peak_rss: u64,
+    checksum: u64,
+}
+
+/// One way to run the workload's code.
+struct Contender {
+    name: &'static str,
+    code: Arc<dyn GuestCode>,
+    runs: Vec<Run>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &BenchArgs) -> Result<()> {
+    let variant = variant_name(args)?;
+    let records = args.records.unwrap_or_else(|| default_records(args));
+    let program = program_args(args, variant, records);
+    let (mut contenders, graph) = contenders(args, &program)?;
+    for round in 0..args.rounds {
+        for contender in &mut contenders {
+            tracing::info!(round, contender = contender.name, "run");
+            let run = measure(args, &graph, &program, &contender.code)
+                .with_context(|| format!("run `{}` {}", args.workload.name(), contender.name))?;
+            contender.runs.push(run);
+        }
+    }
+    let checksums = contenders.iter().flat_map(|c| c.runs.iter().map(|run| run.checksum));
+    let mut distinct: Vec<u64> = checksums.collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    ensure!(distinct.len() == 1, "the sandbox and native code computed different checksums: {distinct:?}");
+    let [native, sandboxed, uninterrupted] = [0, 1, 2].map(|i| contenders[i].runs.as_slice());
+    let report = Report {
+        name: args.workload.name(),
+        variant,
+        parallelism: args.parallelism,
+        records: records * args.workload.units(),
+        native,
+        sandboxed,
+        uninterrupted,
+    };
+    report.print(args.json)
+}
+
+fn variant_name(args: &BenchArgs) -> Result<&'static str> {
+    if args.workload == Workload::MapFilter {
+        return Ok(args.variant.name());
+    }
+    if args.variant != Variant::Boundary {
+        bail!("`{}` has no variants; leave `--variant` out", args.workload.name());
+    }
+    Ok("shuffle")
+}
+
+fn default_records(args: &BenchArgs) -> u64 {
+    match (args.workload, args.variant) {
+        (Workload::MapFilter, Variant::Boundary) => 20_000_000,
+        (Workload::MapFilter, Variant::Fused) => 200_000_000,
+        (Workload::MapFilter, Variant::Exchange) => 20_000_000,
+        (Workload::WordCount, _) => 2_000_000,
+        (Workload::KeyedCount, _) => 20_000_000,
+    }
+}
+
+fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
+    let workload = match args.workload {
+        Workload::MapFilter => format!("map-filter-{variant}"),
+        Workload::WordCount | Workload::KeyedCount => args.workload.name().to_owned(),
+    };
+    let mut program = vec!["--workload".to_owned(), workload, format!("--records={records}")];
+    if args.workload == Workload::KeyedCount {
+        program.push(format!("--keys={}", args.keys));
+    }
+    program
+}
+
+/// The native twin, the sandbox, and the sandbox without interruption, in this order.
+fn contenders(args: &BenchArgs, program: &[String]) -> Result<(Vec<Contender>, JobGraph)> {
+    let path = build_guest(args.guest.as_deref())?;
+    let limits = Limits::default();
+    let load = |interruption| -> Result<Bundle> {
+        let options = EngineOptions { interruption, ..EngineOptions::default() };
+        let engine = Engine::new(options)?;
+        Ok(Bundle::load(&engine, path.as_path(), &limits)?)
+    };
+    let (bundle, uninterrupted) = (load(true)?, load(false)?);
+    let spec = bundle.describe(program, &limits)?;
+    let options = wasmill_graph::Options { parallelism: args.parallelism, ..Default::default() };
+    let graph = JobGraph::from_logical(&LogicalGraph::check(spec, &options)?);
+    let sandboxed = |bundle| Arc::new(Sandboxed { bundle, limits: limits.clone() }) as Arc<dyn GuestCode>;
+    let contender = |name, code| Contender { name, code, runs: Vec::new() };
+    let contenders = vec![
+        contender("natively", Arc::new(native::Twin { main: bench::bench }) as Arc<dyn GuestCode>),
+        contender("in the sandbox", sandboxed(bundle)),
+        contender("in the sandbox without interruption", sandboxed(uninterrupted)),
+    ];
+    Ok((contenders, graph))
+}
+
+fn build_guest(guest: Option<&Path>) -> Result<PathBuf> {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-examples/bench");
+    let dir = guest.unwrap_or(&checkout);
+    let built = wasmill_toolchain::build(&BuildOptions::new(dir).quiet(true), &mut |_| {});
+    let built = built.with_context(|| format!("build the benchmark guest in `{}`", dir.display()))?;
+    Ok(built.bundle)
+}
+
+fn measure(
+    args: &BenchArgs,
+    graph: &JobGraph,
+    program: &[String],
+    code: &Arc<dyn GuestCode>,
+) -> Result<Run> {
+    process::reset_peak();
+    let clock = Clock::system();
+    let (wall, cpu) = (clock.monotonic(), process::cpu_time());
+    let job = deploy(Deployment {
+        tenant: TenantId::default(),
+        job_id: JobId(0),
+        graph: graph.clone(),
+        code: Some(Arc::clone(code)),
+        args: program.to_vec(),
+        access: Access::unrestricted(),
+        options: Options { cache_bytes: args.cache_bytes.0, ..Options::default() },
+        clock: clock.clone(),
+        rng: Rng::seeded(1),
+    })?;
+    let watch = job.watch();
+    job.wait()?;
+    Ok(Run {
+        wall: clock.monotonic() - wall,
+        cpu: process::cpu_time() - cpu,
+        peak_rss: process::peak_rss(),
+        checksum: watch.counter("checksum"),
+    })
+}
