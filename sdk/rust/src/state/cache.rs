@@ -34,8 +34,41 @@ pub(crate) trait Column {
     /// Forgets an entry that has been written.
     fn forget(&mut self, slot: u32);
 
-    /// The slots whose entries have changed and are not yet written; one may be listed twice.
+    /// The slots whose entries have changed and are not yet written.
     fn take_changed(&mut self) -> Vec<u32>;
+}
+
+/// The slots of a column whose entries have changed since they were written.
+///
+/// An eviction writes an entry and leaves its slot here, where the next key of the slot may add it again.
+/// Invariant: there are never more than about twice as many slots here as the column has.
+#[derive(Default)]
+pub(crate) struct ChangedSlots(Vec<u32>);
+
+/// How many slots may be listed whatever the size of the column.
+const CHANGED_SLACK: usize = 64;
+
+impl ChangedSlots {
+    /// Adds a slot of a column with so many slots. `is_changed` says which still wait to be written.
+    #[inline]
+    pub(crate) fn add(&mut self, slot: usize, slots: usize, is_changed: impl Fn(usize) -> bool) {
+        self.0.push(slot as u32);
+        if self.0.len() > 2 * slots + CHANGED_SLACK {
+            self.clean(is_changed);
+        }
+    }
+
+    /// Takes the slots that still wait to be written.
+    pub(crate) fn take(&mut self, is_changed: impl Fn(usize) -> bool) -> Vec<u32> {
+        self.clean(is_changed);
+        std::mem::take(&mut self.0)
+    }
+
+    fn clean(&mut self, is_changed: impl Fn(usize) -> bool) {
+        self.0.retain(|slot| is_changed(*slot as usize));
+        self.0.sort_unstable();
+        self.0.dedup();
+    }
 }
 
 /// To which share of the budget the cache shrinks when it is full: 7/8, so that writes come in batches.

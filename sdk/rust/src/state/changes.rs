@@ -81,7 +81,12 @@ impl ChangeList {
             blobs.data.extend_from_slice(bytes);
             blobs.ends.push(blobs.data.len() as u32);
         }
-        if self.changes.values.data.len() + self.changes.keys.data.len() > WRITE_BYTES {
+        let lists = [
+            &self.changes.keys,
+            &self.changes.sub_keys,
+            &self.changes.values,
+        ];
+        if lists.map(|list| list.data.len()).iter().sum::<usize>() > WRITE_BYTES {
             self.write();
         }
     }

@@ -104,9 +104,7 @@ impl KeyedStates {
 
     /// Puts the states into the graph.
     pub(crate) fn declare(&self, env: &Env) {
-        env.edit(self.operator, |operator| {
-            operator.states.clone_from(&self.specs)
-        });
+        env.declare_states(self.operator, &self.specs);
     }
 
     pub(crate) fn into_parts(self) -> (Vec<Rc<RefCell<dyn Column>>>, Rc<Cursor>) {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use anyhow::Result;
 
-use super::cache::Column;
+use super::cache::{ChangedSlots, Column};
 use super::changes::ChangeList;
 use super::table::Cursor;
 use super::value::Average;
@@ -93,7 +93,11 @@ impl<V: Record> ListState<V> {
         column.sample(&self.cursor)?;
         column.items = column.items + after - before;
         if first {
-            column.changed.push(self.cursor.slot()? as u32);
+            let slot = self.cursor.slot()?;
+            let ListColumn {
+                changed, entries, ..
+            } = &mut *column;
+            changed.add(slot, entries.len(), |slot| is_changed(entries, slot));
         }
         Ok(())
     }
@@ -103,7 +107,7 @@ impl<V: Record> ListState<V> {
 pub(crate) struct ListColumn<V> {
     state: u32,
     entries: Vec<Option<Entry<V>>>,
-    changed: Vec<u32>,
+    changed: ChangedSlots,
     loaded: usize,
     /// Items in all cached lists.
     items: usize,
@@ -119,13 +123,16 @@ struct Entry<V> {
     changed: bool,
 }
 
+fn is_changed<V>(entries: &[Option<Entry<V>>], slot: usize) -> bool {
+    entries[slot].as_ref().is_some_and(|entry| entry.changed)
+}
+
 impl<V: Record> ListColumn<V> {
     pub(crate) fn new(state: u32) -> Self {
-        let (entries, changed) = (Vec::new(), Vec::new());
         Self {
             state,
-            entries,
-            changed,
+            entries: Vec::new(),
+            changed: ChangedSlots::default(),
             loaded: 0,
             items: 0,
             encoded: Average::default(),
@@ -231,12 +238,6 @@ impl<V: Record> Column for ListColumn<V> {
 
     fn take_changed(&mut self) -> Vec<u32> {
         let entries = &self.entries;
-        let mut changed = std::mem::take(&mut self.changed);
-        changed.retain(|slot| {
-            entries[*slot as usize]
-                .as_ref()
-                .is_some_and(|entry| entry.changed)
-        });
-        changed
+        self.changed.take(|slot| is_changed(entries, slot))
     }
 }

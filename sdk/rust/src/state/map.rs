@@ -9,7 +9,7 @@ use std::rc::Rc;
 use anyhow::Result;
 use hashbrown::HashMap;
 
-use super::cache::Column;
+use super::cache::{ChangedSlots, Column};
 use super::changes::ChangeList;
 use super::table::Cursor;
 use super::value::Average;
@@ -122,7 +122,7 @@ impl<K: Record + Eq + Hash + Clone, V: Record> MapState<K, V> {
 pub(crate) struct MapColumn<K, V> {
     state: u32,
     entries: Vec<Option<Entry<K, V>>>,
-    changed: Vec<u32>,
+    changed: ChangedSlots,
     loaded: usize,
     /// Rows in all cached maps.
     rows: usize,
@@ -144,13 +144,16 @@ struct Row<V> {
     changed: bool,
 }
 
+fn is_changed<K, V>(entries: &[Option<Entry<K, V>>], slot: usize) -> bool {
+    entries[slot].as_ref().is_some_and(|entry| entry.changed)
+}
+
 impl<K: Record + Eq + Hash, V: Record> MapColumn<K, V> {
     pub(crate) fn new(state: u32) -> Self {
-        let (entries, changed) = (Vec::new(), Vec::new());
         Self {
             state,
-            entries,
-            changed,
+            entries: Vec::new(),
+            changed: ChangedSlots::default(),
             loaded: 0,
             rows: 0,
             encoded: Average::default(),
@@ -213,7 +216,7 @@ impl<K: Record + Eq + Hash, V: Record> MapColumn<K, V> {
             .is_none();
         self.rows += usize::from(added);
         if first {
-            self.changed.push(cursor.slot()? as u32);
+            self.list_changed(cursor.slot()?);
         }
         Ok(())
     }
@@ -227,9 +230,15 @@ impl<K: Record + Eq + Hash, V: Record> MapColumn<K, V> {
         entry.cleared = true;
         self.rows -= removed;
         if first {
-            self.changed.push(cursor.slot()? as u32);
+            self.list_changed(cursor.slot()?);
         }
         Ok(())
+    }
+
+    fn list_changed(&mut self, slot: usize) {
+        let entries = &self.entries;
+        let is_changed = |slot| is_changed(entries, slot);
+        self.changed.add(slot, entries.len(), is_changed);
     }
 
     fn load_all(&mut self, cursor: &Cursor) -> Result<&mut Entry<K, V>> {
@@ -334,6 +343,12 @@ impl<K: Record + Eq + Hash, V: Record> Column for MapColumn<K, V> {
         }
         entry.cleared = false;
         entry.changed = false;
+        if entry.complete {
+            // What is not here is nowhere: the rows known to be absent have done their work.
+            let before = entry.rows.len();
+            entry.rows.retain(|_, row| row.value.is_some());
+            self.rows -= before - entry.rows.len();
+        }
         Ok(())
     }
 
@@ -346,12 +361,6 @@ impl<K: Record + Eq + Hash, V: Record> Column for MapColumn<K, V> {
 
     fn take_changed(&mut self) -> Vec<u32> {
         let entries = &self.entries;
-        let mut changed = std::mem::take(&mut self.changed);
-        changed.retain(|slot| {
-            entries[*slot as usize]
-                .as_ref()
-                .is_some_and(|entry| entry.changed)
-        });
-        changed
+        self.changed.take(|slot| is_changed(entries, slot))
     }
 }

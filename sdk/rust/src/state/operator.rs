@@ -90,7 +90,7 @@ impl OperatorStates {
 
     /// Puts the states into the graph and, where the operator runs, into its snapshots.
     pub(crate) fn finish(self, env: &Env) {
-        env.edit(self.operator, |operator| operator.states = self.specs);
+        env.declare_states(self.operator, &self.specs);
         if let Some(problem) = self.problem {
             env.mistake(problem);
         }

@@ -8,7 +8,6 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use serde::Serialize;
 
 use crate::codec::to_postcard;
@@ -150,17 +149,19 @@ impl<K: Serialize + Eq> Table<K> {
         self.key_bytes -= freed.bytes as usize;
         freed.key = None;
         let hash = spread(freed.hash);
-        if let Entry::Occupied(entry) = self.index.entry(hash, |&known| known == slot, |_| hash) {
+        if let Ok(entry) = self.index.find_entry(hash, |&known| known == slot) {
             entry.remove();
         }
         self.free.push(slot);
     }
 }
 
-/// Keys of one subtask share the residue of their hash; this spreads them over the index.
+/// Keys of one subtask share the residue of their hash, and so its low bits. The index takes the place
+/// of a key from the low bits: after the product all bits count for the high half, so that is folded in.
 #[inline]
 fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    let product = u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    product ^ (product >> 32)
 }
 
 /// Encodes the keys of slots.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use anyhow::Result;
 
-use super::cache::Column;
+use super::cache::{ChangedSlots, Column};
 use super::changes::ChangeList;
 use super::table::Cursor;
 use crate::codec::{Record, from_postcard, to_postcard};
@@ -194,7 +194,7 @@ impl<T, A: Aggregate<T>> AggregatingState<T, A> {
 pub(crate) struct ValueColumn<V> {
     state: u32,
     entries: Vec<Entry<V>>,
-    changed: Vec<u32>,
+    changed: ChangedSlots,
     /// How many entries are loaded.
     loaded: usize,
     encoded: Average,
@@ -216,11 +216,10 @@ impl<V> Entry<V> {
 
 impl<V: Record> ValueColumn<V> {
     pub(crate) fn new(state: u32) -> Self {
-        let (entries, changed) = (Vec::new(), Vec::new());
         Self {
             state,
-            entries,
-            changed,
+            entries: Vec::new(),
+            changed: ChangedSlots::default(),
             loaded: 0,
             encoded: Average::default(),
         }
@@ -264,13 +263,15 @@ impl<V: Record> ValueColumn<V> {
         let entry = &mut self.entries[slot];
         if !entry.changed {
             entry.changed = true;
-            self.changed.push(slot as u32);
             if let (Some(value), true) = (&entry.value, self.encoded.wants_samples()) {
                 let mut bytes = Vec::new();
                 if to_postcard(value, &mut bytes).is_ok() {
                     self.encoded.add(bytes.len());
                 }
             }
+            let entries = &self.entries;
+            let slots = entries.len();
+            self.changed.add(slot, slots, |slot| entries[slot].changed);
         }
     }
 }
@@ -353,9 +354,7 @@ impl<V: Record> Column for ValueColumn<V> {
 
     fn take_changed(&mut self) -> Vec<u32> {
         let entries = &self.entries;
-        let mut changed = std::mem::take(&mut self.changed);
-        changed.retain(|slot| entries[*slot as usize].changed);
-        changed
+        self.changed.take(|slot| entries[slot].changed)
     }
 }
 
