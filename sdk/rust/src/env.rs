@@ -5,10 +5,11 @@
 //! wrong is remembered and reported by `describe`, with the first mistake first.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::str::FromStr;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail, ensure};
 
 use crate::bindings::exports::wasmill::dataflow::job::{
     Chaining, Edge, JobGraph, OperatorKind, OperatorSpec, Partitioning, StateSpec,
@@ -37,10 +38,18 @@ struct Inner {
 
 struct Graph {
     job: JobGraph,
-    used_args: Vec<String>,
+    used_args: Vec<UsedArg>,
     mistakes: Vec<String>,
     /// The operator of each side output.
     side_outputs: Vec<u32>,
+    /// The operators whose main output the program gave up.
+    discarded: Vec<u32>,
+}
+
+/// An argument that the program asked for.
+struct UsedArg {
+    name: String,
+    takes_value: bool,
 }
 
 /// An input of an operator.
@@ -71,6 +80,7 @@ impl Env {
             used_args: Vec::new(),
             mistakes: Vec::new(),
             side_outputs: Vec::new(),
+            discarded: Vec::new(),
         };
         Self {
             inner: Rc::new(Inner {
@@ -131,11 +141,7 @@ impl Env {
     where
         T::Err: std::fmt::Display,
     {
-        self.inner
-            .graph
-            .borrow_mut()
-            .used_args
-            .push(name.to_owned());
+        self.use_arg(name, true);
         let Some(text) = find_arg(&self.inner.args, name)? else {
             return Ok(None);
         };
@@ -147,15 +153,19 @@ impl Env {
 
     /// Whether the argument `--name`, which takes no value, was given.
     pub fn flag(&self, name: &str) -> bool {
-        self.inner
-            .graph
-            .borrow_mut()
-            .used_args
-            .push(name.to_owned());
-        self.inner
-            .args
-            .iter()
-            .any(|arg| arg.strip_prefix("--") == Some(name))
+        self.use_arg(name, false);
+        let given = |arg: &&str| {
+            let rest = arg.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        let mut options = self.inner.args.iter().filter_map(|a| a.strip_prefix("--"));
+        let Some(option) = options.find(given) else {
+            return false;
+        };
+        if option != name {
+            self.mistake(format!("the argument `--{name}` takes no value"));
+        }
+        true
     }
 
     /// A stream that a connector of the host reads, for instance [`File::lines`](crate::File::lines).
@@ -201,6 +211,33 @@ impl Env {
             co_location: None,
         });
         id
+    }
+
+    /// Puts the states of an operator into the graph.
+    pub(crate) fn declare_states(&self, operator: u32, states: &[StateSpec]) {
+        for (index, state) in states.iter().enumerate() {
+            if states[..index].iter().any(|other| other.name == state.name) {
+                let (operator, state) = (self.operator_name(operator), &state.name);
+                self.mistake(format!(
+                    "operator `{operator}` has two states named `{state}`; rename one"
+                ));
+            }
+        }
+        self.edit(operator, |operator| operator.states = states.to_vec());
+    }
+
+    pub(crate) fn operator_name(&self, operator: u32) -> String {
+        let operators = &self.inner.graph.borrow().job.operators;
+        operators[operator as usize].name.clone()
+    }
+
+    pub(crate) fn operator_count(&self) -> usize {
+        self.inner.graph.borrow().job.operators.len()
+    }
+
+    /// Remembers that nobody wants the main output of an operator.
+    pub(crate) fn discard(&self, operator: u32) {
+        self.inner.graph.borrow_mut().discarded.push(operator);
     }
 
     pub(crate) fn edit(&self, operator: u32, change: impl FnOnce(&mut OperatorSpec)) {
@@ -255,29 +292,58 @@ impl Env {
         }
     }
 
-    fn unknown_arg(&self) -> Result<()> {
+    fn use_arg(&self, name: &str, takes_value: bool) {
+        let name = name.to_owned();
+        let used = UsedArg { name, takes_value };
+        self.inner.graph.borrow_mut().used_args.push(used);
+    }
+
+    /// Every stream must lead somewhere: what nobody reads would not even run.
+    fn check_streams(&self) -> Result<()> {
         let graph = self.inner.graph.borrow();
-        for arg in &self.inner.args {
-            let Some(name) = arg.strip_prefix("--") else {
-                continue;
+        for operator in &graph.job.operators {
+            let (id, name) = (operator.id, &operator.name);
+            let is_read = |edge: &Edge| edge.upstream == id && edge.output == 0;
+            ensure!(
+                matches!(operator.kind, OperatorKind::SinkConnector(_))
+                    || graph.job.edges.iter().any(is_read)
+                    || graph.discarded.contains(&id),
+                "nobody reads the stream of `{name}`; end it with a sink, or with `discard` if only its \
+                 effects or side outputs matter"
+            );
+        }
+        Ok(())
+    }
+
+    /// Every word after `--` must be an argument that the program asks for, or the value of one.
+    fn check_args(&self) -> Result<()> {
+        let graph = self.inner.graph.borrow();
+        let known = || {
+            let used = graph.used_args.iter();
+            let names: BTreeSet<_> = used.map(|used| format!("`--{}`", used.name)).collect();
+            if names.is_empty() {
+                return "none".to_owned();
+            }
+            names.into_iter().collect::<Vec<_>>().join(", ")
+        };
+        let mut words = self.inner.args.iter();
+        while let Some(word) = words.next() {
+            let Some(name) = word.strip_prefix("--") else {
+                bail!(
+                    "the word `{word}` does not belong to an argument; the job reads: {}",
+                    known()
+                );
             };
-            let name = name.split('=').next().unwrap_or(name);
-            if !name.is_empty() && !graph.used_args.iter().any(|used| used == name) {
-                let mut known: Vec<_> = graph
-                    .used_args
-                    .iter()
-                    .map(|used| format!("`--{used}`"))
-                    .collect();
-                known.sort();
-                known.dedup();
-                let known = if known.is_empty() {
-                    "none".to_owned()
-                } else {
-                    known.join(", ")
-                };
-                return Err(anyhow!(
-                    "the job has no argument `--{name}`; it reads: {known}"
-                ));
+            let (name, has_value) = match name.split_once('=') {
+                Some((name, _)) => (name, true),
+                None => (name, false),
+            };
+            let mut used = graph.used_args.iter().filter(|used| used.name == name);
+            let Some(first) = used.next() else {
+                bail!("the job has no argument `--{name}`; it reads: {}", known());
+            };
+            if first.takes_value && !has_value {
+                words.next();
             }
         }
         Ok(())
@@ -289,7 +355,8 @@ pub(crate) fn describe(main: Main, args: &[String]) -> Result<JobGraph, String> 
     let env = Env::new(args.to_vec(), None);
     let outcome = main(&env)
         .and_then(|()| env.check())
-        .and_then(|()| env.unknown_arg());
+        .and_then(|()| env.check_args())
+        .and_then(|()| env.check_streams());
     match outcome {
         Ok(()) => Ok(env.inner.graph.borrow().job.clone()),
         Err(error) => Err(format!("{error:#}")),

@@ -272,6 +272,7 @@ where
             return;
         }
         let core = Rc::new(RefCell::new(KeyedCore {
+            operator: self.operator,
             shared: scope.shared(),
             selector: self.selector,
             cache: KeyCache::new(self.states, scope.context().cache_bytes as usize),
@@ -304,6 +305,7 @@ where
 
 /// A keyed operator at work.
 struct KeyedCore<T, S: KeySelector<T>, L, D> {
+    operator: u32,
     shared: Rc<Shared>,
     selector: Rc<S>,
     cache: KeyCache<S::Owned>,
@@ -341,6 +343,7 @@ where
 
     /// The state of every key is in the cache: one pass.
     fn process_cached(&mut self, batch: &Batch) {
+        let operator = self.operator;
         let Self {
             shared,
             selector,
@@ -355,7 +358,12 @@ where
                     let hash = batch.hashes.get(index).copied();
                     let slot = selector.with(&record, |key| cache.slot(hash, key));
                     cache.with_key(slot, |key| {
-                        logic.element(record, &mut KeyedContext::new(shared, key), shared, down);
+                        logic.element(
+                            record,
+                            &mut KeyedContext::new(shared, operator, key),
+                            shared,
+                            down,
+                        );
                     });
                 }
                 Err(problem) => shared.bad_record(problem),
@@ -365,6 +373,7 @@ where
 
     /// Some states are in the host's backend: decode all, fetch what is missing at once, then process.
     fn process_fetched(&mut self, batch: &Batch) {
+        let operator = self.operator;
         let Self {
             shared,
             selector,
@@ -405,7 +414,12 @@ where
             }
             shared.enter(index, timestamp);
             cache.with_key(slot, |key| {
-                logic.element(record, &mut KeyedContext::new(shared, key), shared, down);
+                logic.element(
+                    record,
+                    &mut KeyedContext::new(shared, operator, key),
+                    shared,
+                    down,
+                );
             });
         }
     }

@@ -55,6 +55,9 @@ impl<T: 'static> Down<T> for BoxDown<T> {
     }
 }
 
+/// The format between operators of a bundle.
+pub(crate) const POSTCARD: &str = "postcard";
+
 /// A stream's end to which the next operator is connected.
 pub trait Upstream<T: 'static>: Sized + 'static {
     /// What the next operator pulls from.
@@ -70,6 +73,16 @@ pub trait Upstream<T: 'static>: Sized + 'static {
 
     /// Connects something that is not code of this bundle: records leave in the encoder's format.
     fn write<E: Encode<T>, S: Spread<T>>(self, env: &Env, exit: Exit<'_>, encode: E, spread: S)
+    where
+        T: Record;
+
+    /// The format in which records leave where no code of the bundle must look at them.
+    fn format(&self) -> &'static str {
+        POSTCARD
+    }
+
+    /// Runs what leads here for its effects.
+    fn discard(self, env: &Env)
     where
         T: Record;
 
@@ -139,12 +152,12 @@ impl<T: Record, P: OperatorPipe<T>> Upstream<T> for End<P> {
     type Next = Link<P>;
 
     fn connect(self, env: &Env, to: Port) -> Link<P> {
-        let edge = env.add_edge(self.operator(), 0, to, Partitioning::Forward, "postcard");
+        let edge = env.add_edge(self.operator(), 0, to, Partitioning::Forward, POSTCARD);
         Link { edge, prev: self.0 }
     }
 
     fn seal<S: Spread<T>>(self, env: &Env, to: Port, spread: S) -> Vec<Leg<T>> {
-        let edge = env.add_edge(self.operator(), 0, to, spread.partitioning(), "postcard");
+        let edge = env.add_edge(self.operator(), 0, to, spread.partitioning(), POSTCARD);
         finish(self.0, env, |scope| {
             Emitter::new(scope, edge, Postcard, spread)
         });
@@ -162,6 +175,11 @@ impl<T: Record, P: OperatorPipe<T>> Upstream<T> for End<P> {
         finish(self.0, env, |scope| {
             Emitter::new(scope, edge, encode, spread)
         });
+    }
+
+    fn discard(self, env: &Env) {
+        env.discard(self.operator());
+        finish(self.0, env, |_| Nowhere);
     }
 
     fn share(self, env: &Env) -> SharedPort<T>

@@ -1,10 +1,10 @@
 //! Process functions: code that sees each record with its context, keeps state, and may fail.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use crate::codec::Record;
 use crate::env::Env;
@@ -16,6 +16,7 @@ use crate::stream::Collector;
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     shared: &'a Shared,
+    operator: u32,
 }
 
 impl std::fmt::Debug for Context<'_> {
@@ -27,8 +28,9 @@ impl std::fmt::Debug for Context<'_> {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(shared: &'a Shared) -> Self {
-        Self { shared }
+    #[inline]
+    pub(crate) fn new(shared: &'a Shared, operator: u32) -> Self {
+        Self { shared, operator }
     }
 
     /// The record's event time in milliseconds since the epoch, if it has one.
@@ -42,8 +44,18 @@ impl<'a> Context<'a> {
     }
 
     /// Emits a record to a side output, with the timestamp of the current record.
+    ///
+    /// The output must belong to this operator: another one's fails the job.
     pub fn side<S: Record + Clone>(&self, output: &SideOutput<S>, record: S) {
-        output.outlet.push(record);
+        match output.owner.get() {
+            Some(owner) if owner.operator == self.operator => output.outlet.push(record),
+            Some(owner) => self.shared.fail_user(&anyhow!(
+                "a record was emitted to a side output that is read from `{}`, which is another operator; \
+                 use one `SideOutput` per operator",
+                owner.name
+            )),
+            None => {}
+        }
     }
 }
 
@@ -61,9 +73,10 @@ impl<K> std::fmt::Debug for KeyedContext<'_, K> {
 }
 
 impl<'a, K> KeyedContext<'a, K> {
-    pub(crate) fn new(shared: &'a Shared, key: &'a K) -> Self {
+    #[inline]
+    pub(crate) fn new(shared: &'a Shared, operator: u32, key: &'a K) -> Self {
         Self {
-            context: Context::new(shared),
+            context: Context::new(shared, operator),
             key,
         }
     }
@@ -89,7 +102,16 @@ impl<'a, K> std::ops::Deref for KeyedContext<'a, K> {
 /// are dropped.
 pub struct SideOutput<T> {
     outlet: Rc<Outlet<T>>,
-    owner: Rc<Cell<Option<(u32, u32)>>>,
+    owner: Rc<OnceCell<Owner>>,
+}
+
+/// The operator that a side output belongs to.
+#[derive(Debug)]
+struct Owner {
+    operator: u32,
+    name: String,
+    /// The number of the output.
+    output: u32,
 }
 
 impl<T> Clone for SideOutput<T> {
@@ -120,24 +142,24 @@ impl<T: Record> SideOutput<T> {
     pub fn new() -> Self {
         Self {
             outlet: Outlet::new(),
-            owner: Rc::new(Cell::new(None)),
+            owner: Rc::new(OnceCell::new()),
         }
     }
 
     /// Makes the output one of the operator's, with a number of its own.
     pub(crate) fn attach(&self, env: &Env, operator: u32) -> (u32, Rc<Outlet<T>>) {
-        let (owner, output) = match self.owner.get() {
-            Some(attached) => attached,
-            None => (operator, env.next_side_output(operator)),
-        };
-        if owner != operator {
+        let owner = self.owner.get_or_init(|| Owner {
+            operator,
+            name: env.operator_name(operator),
+            output: env.next_side_output(operator),
+        });
+        if owner.operator != operator {
+            let (owner, reader) = (&owner.name, env.operator_name(operator));
             env.mistake(format!(
-                "a side output of operator {owner} is read from operator {operator}; use one `SideOutput` \
-                 per operator"
+                "a side output is read from `{owner}` and from `{reader}`; use one `SideOutput` per operator"
             ));
         }
-        self.owner.set(Some((owner, output)));
-        (output, Rc::clone(&self.outlet))
+        (owner.output, Rc::clone(&self.outlet))
     }
 }
 
@@ -212,6 +234,7 @@ where
         (
             self.prev,
             Processing {
+                operator: self.operator,
                 f: self.f,
                 down,
                 shared,
@@ -223,6 +246,7 @@ where
 
 /// A process function together with what follows it.
 pub struct Processing<T, O, F, D> {
+    operator: u32,
     f: F,
     down: D,
     shared: Rc<Shared>,
@@ -238,7 +262,7 @@ where
 {
     #[inline]
     fn push(&mut self, value: T) {
-        let mut context = Context::new(&self.shared);
+        let mut context = Context::new(&self.shared, self.operator);
         if let Err(error) = (self.f)(value, &mut context, &mut Collector::new(&mut self.down)) {
             self.shared.fail_user(&error);
         }
@@ -296,6 +320,7 @@ impl<T: 'static, P: Pipe<T>, G: Process<T>> Stage<G::Out> for Ended<T, P, G> {
         (
             self.prev,
             Object {
+                operator: self.operator,
                 both,
                 shared: scope.shared(),
             },
@@ -305,6 +330,7 @@ impl<T: 'static, P: Pipe<T>, G: Process<T>> Stage<G::Out> for Ended<T, P, G> {
 
 /// A process object together with what follows it; also reached at the end of the input.
 pub struct Object<G, D> {
+    operator: u32,
     both: Rc<RefCell<(G, D)>>,
     shared: Rc<Shared>,
 }
@@ -312,7 +338,7 @@ pub struct Object<G, D> {
 impl<T: 'static, G: Process<T>, D: Down<G::Out>> Down<T> for Object<G, D> {
     fn push(&mut self, value: T) {
         let (process, down) = &mut *self.both.borrow_mut();
-        let mut context = Context::new(&self.shared);
+        let mut context = Context::new(&self.shared, self.operator);
         if let Err(error) = process.process(value, &mut context, &mut Collector::new(down)) {
             self.shared.fail_user(&error);
         }

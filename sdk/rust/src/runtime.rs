@@ -215,7 +215,7 @@ impl Scope {
         self.0.snapshots.borrow_mut().push(snapshot);
     }
 
-    /// Registers a source operator. While splits are asked for, none of the operators runs here.
+    /// Registers a source operator, if it runs here.
     pub(crate) fn add_source(&self, operator: u32, source: Box<dyn SourceDriver>) {
         if self.has(operator) {
             *self.0.source.borrow_mut() = Some((operator, source));
@@ -249,12 +249,25 @@ impl Runtime {
                 "nothing reads edge {edge}; the program must build the same graph each time"
             )));
         }
+        let outputs = parts.outputs.take();
+        if let Some(index) = outputs.iter().position(Option::is_none) {
+            let edge = parts.context.outputs[index].edge;
+            return Err(Failure::Other(format!(
+                "nothing writes edge {edge}; the program must build the same graph each time"
+            )));
+        }
+        let known = env.operator_count() as u32;
+        if let Some(operator) = parts.context.operators.iter().find(|id| **id >= known) {
+            return Err(Failure::Other(format!(
+                "there is no operator {operator}; the program must build the same graph each time"
+            )));
+        }
         // Programs number operators from the sources on, so this is the order of the chain.
         let mut ends = parts.ends.take();
         ends.sort_by_key(|(operator, _)| *operator);
         let runtime = Self {
             inputs,
-            outputs: parts.outputs.take().into_iter().flatten().collect(),
+            outputs: outputs.into_iter().flatten().collect(),
             ends,
             snapshots: parts.snapshots.take(),
             source: parts.source.take().map(|(_, source)| source),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{Record, from_postcard, to_postcard};
 use crate::host::{Blobs, Failure, PollStatus, blobs_iter, blobs_push, empty_blobs};
-use crate::pipe::{BoxDown, Down, Node, OperatorPipe, Pipe};
+use crate::pipe::{BoxDown, Down, Node, Nowhere, OperatorPipe, Pipe};
 use crate::runtime::{Scope, SourceDriver};
 
 /// A source written in the bundle.
@@ -145,10 +145,9 @@ impl<S: GuestSource> Pipe<S::Item> for FromGuest<S> {
         scope.add_source(self.operator, Box::new(driver));
     }
 
+    /// Also built where nothing follows: splits are asked of an instance that runs no other operator.
     fn build_apart(self, scope: &Scope, down: Option<BoxDown<S::Item>>) {
-        if let Some(down) = down {
-            self.build(scope, down);
-        }
+        self.build(scope, down.unwrap_or_else(|| Box::new(Nowhere)));
     }
 }
 
@@ -159,7 +158,7 @@ struct Driver<S: GuestSource, D> {
     source: S,
     down: D,
     splits: Vec<S::Split>,
-    /// The split that is polled next: splits take turns when one is idle.
+    /// The split that is polled next: splits take turns, so one without end starves no other.
     next: usize,
 }
 
@@ -194,7 +193,10 @@ impl<S: GuestSource, D: Down<S::Item>> SourceDriver for Driver<S, D> {
         for _ in 0..self.splits.len() {
             self.next %= self.splits.len();
             match self.poll_split(max_records)? {
-                Poll::More => return Ok(PollStatus::Ready),
+                Poll::More => {
+                    self.next += 1;
+                    return Ok(PollStatus::Ready);
+                }
                 Poll::IdleUntil(time) => {
                     earliest = Some(earliest.map_or(time, |known| known.min(time)));
                     self.next += 1;

@@ -291,6 +291,27 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
         SinkHandle { env, operator }
     }
 
+    /// Runs what leads here, although nobody reads its records: for its effects or its side outputs.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # use wasmill::testing::Job;
+    /// fn counts_only(env: &Env) -> Result<()> {
+    ///     let numbers = env.guest_source(generate(10, |i| i));
+    ///     numbers.inspect(|_| wasmill::metrics::add("seen", 1)).discard();
+    ///     Ok(())
+    /// }
+    ///
+    /// assert_eq!(Job::new(counts_only).run()?.counter("seen"), 10);
+    /// # wasmill::Result::<()>::Ok(())
+    /// ```
+    pub fn discard(self)
+    where
+        T: Record,
+    {
+        self.upstream.discard(&self.env);
+    }
+
     fn spread<S: Spread<T>>(self, spread: S) -> Stream<T, Spreading<U, S>> {
         let env = self.env.clone();
         Stream {

@@ -349,7 +349,14 @@ impl Job {
             self.batch_records > 0,
             "`batch_records` is 0; a source hands over at least one record at a time"
         );
-        let plan = Plan::new(self.describe()?, self.shape)?;
+        let graph = self.describe_with(self.seed)?;
+        // Every subtask runs the program again, at another time and with other random numbers.
+        let again = self.describe_with(!self.seed)?;
+        ensure!(
+            graph == again,
+            "the program builds another graph when it runs again; let it depend on its arguments only"
+        );
+        let plan = Plan::new(graph, self.shape)?;
         feed::check_names(self, &plan)?;
         executor::Executor::new(self, &plan)?.run()
     }
@@ -359,13 +366,17 @@ impl Job {
     /// # Errors
     /// The program's error.
     pub fn describe(&self) -> Result<JobGraph> {
+        self.describe_with(self.seed)
+    }
+
+    fn describe_with(&self, seed: u64) -> Result<JobGraph> {
         let seat = Seat {
             subtask: 0,
             parallelism: 1,
             max_parallelism: 1,
             max_record_bytes: 0,
         };
-        let host = Box::new(MemoryHost::new(seat, SplitMix(self.seed)));
+        let host = Box::new(MemoryHost::new(seat, SplitMix(seed)));
         let describe = || crate::env::describe(self.main, &self.args);
         let (graph, _) = crate::native::lend(host, describe);
         graph.map_err(anyhow::Error::msg)

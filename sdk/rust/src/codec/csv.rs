@@ -23,7 +23,13 @@ impl<T: Serialize> Encode<T> for Csv {
             fields: 0,
             depth: 0,
         };
-        value.serialize(&mut row).map_err(|e| e.0)
+        value.serialize(&mut row).map_err(|e| e.0)?;
+        // An empty line is no row to those who read it.
+        let empty = row.out.len() == row.start;
+        if empty {
+            out.extend_from_slice(b"\"\"");
+        }
+        Ok(())
     }
 }
 
@@ -303,6 +309,8 @@ mod tests {
             Ok("\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\""),
         );
         check("alone", Ok("alone"));
+        check("", Ok("\"\""));
+        check((None::<u8>,), Ok("\"\""));
         check(vec![1, 2], Ok("1,2"));
         check(("a", ("b", 1)), Err("flatten"));
         check(

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{BoxDown, Down, Exit, Head, Leg, Legs, Node, Pipe, Upstream, through};
+use super::{BoxDown, Down, Exit, Head, Leg, Legs, Node, POSTCARD, Pipe, Upstream, through};
 use crate::bindings::exports::wasmill::dataflow::job::Partitioning;
 use crate::codec::{Encode, Postcard, Record};
 use crate::emit::{Emitter, Plain, Spread};
@@ -81,7 +81,7 @@ impl<T: Record> Upstream<T> for SharedPort<T> {
 
     fn connect(self, env: &Env, to: Port) -> Tap<T> {
         let forward = Partitioning::Forward;
-        let edge = env.add_edge(self.operator, self.output, to, forward, "postcard");
+        let edge = env.add_edge(self.operator, self.output, to, forward, POSTCARD);
         Tap {
             edge,
             outlet: self.outlet,
@@ -94,7 +94,7 @@ impl<T: Record> Upstream<T> for SharedPort<T> {
             self.output,
             to,
             spread.partitioning(),
-            "postcard",
+            POSTCARD,
         );
         if let Some(scope) = env.scope().filter(|scope| scope.output(edge).is_some()) {
             self.outlet
@@ -116,6 +116,10 @@ impl<T: Record> Upstream<T> for SharedPort<T> {
             self.outlet
                 .add(Box::new(Emitter::new(scope, edge, encode, spread)));
         }
+    }
+
+    fn discard(self, env: &Env) {
+        env.discard(self.operator);
     }
 
     fn share(self, _: &Env) -> Self {
@@ -171,10 +175,26 @@ impl<T: Record, A: Upstream<T>, B: Upstream<T>> Upstream<T> for Merged<A, B> {
         Legs(self.seal(env, to, Plain(Partitioning::Forward)))
     }
 
+    /// The edges into one input carry one format, so streams of different formats meet as postcard.
     fn seal<S: Spread<T>>(self, env: &Env, to: Port, spread: S) -> Vec<Leg<T>> {
-        let mut legs = self.0.seal(env, to, spread.clone());
-        legs.extend(self.1.seal(env, to, spread));
+        if self.0.format() == self.1.format() {
+            let mut legs = self.0.seal(env, to, spread.clone());
+            legs.extend(self.1.seal(env, to, spread));
+            return legs;
+        }
+        let mut legs = seal_postcard(self.0, env, to, spread.clone());
+        legs.extend(seal_postcard(self.1, env, to, spread));
         legs
+    }
+
+    fn format(&self) -> &'static str {
+        let (first, second) = (self.0.format(), self.1.format());
+        if first == second { first } else { POSTCARD }
+    }
+
+    fn discard(self, env: &Env) {
+        self.0.discard(env);
+        self.1.discard(env);
     }
 
     fn write<E: Encode<T>, S: Spread<T>>(self, env: &Env, exit: Exit<'_>, encode: E, spread: S) {
@@ -187,6 +207,20 @@ impl<T: Record, A: Upstream<T>, B: Upstream<T>> Upstream<T> for Merged<A, B> {
     {
         through(self, env, "Union").share(env)
     }
+}
+
+/// Connects through an exchange, as postcard.
+fn seal_postcard<T, U, S>(upstream: U, env: &Env, to: Port, spread: S) -> Vec<Leg<T>>
+where
+    T: Record,
+    U: Upstream<T>,
+    S: Spread<T>,
+{
+    // Where code of the bundle looks at the records anyway, they come as postcard.
+    if upstream.format() == POSTCARD || spread.needs_guest() {
+        return upstream.seal(env, to, spread);
+    }
+    through(upstream, env, "Decode").seal(env, to, spread)
 }
 
 /// A stream whose next operator is reached through an exchange.
@@ -209,6 +243,17 @@ impl<T: Record, U: Upstream<T>, S: Spread<T>> Upstream<T> for Spreading<U, S> {
             return self.upstream.seal(env, to, self.spread);
         }
         self.upstream.seal(env, to, spread)
+    }
+
+    fn format(&self) -> &'static str {
+        if self.spread.needs_guest() {
+            return POSTCARD;
+        }
+        self.upstream.format()
+    }
+
+    fn discard(self, env: &Env) {
+        self.upstream.discard(env);
     }
 
     fn write<E: Encode<T>, Z: Spread<T>>(self, env: &Env, exit: Exit<'_>, encode: E, spread: Z) {

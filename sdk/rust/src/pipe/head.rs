@@ -106,6 +106,17 @@ impl<T: 'static, C: Decode<T>> Upstream<T> for FromConnector<T, C> {
         through(self, env, "Encode").write(env, exit, encode, spread);
     }
 
+    fn format(&self) -> &'static str {
+        C::FORMAT
+    }
+
+    fn discard(self, env: &Env)
+    where
+        T: Record,
+    {
+        through(self, env, "Discard").discard(env);
+    }
+
     fn share(self, env: &Env) -> SharedPort<T>
     where
         T: Record + Clone,
