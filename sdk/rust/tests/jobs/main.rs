@@ -1,0 +1,15 @@
+//! Tests of the SDK through whole jobs, run natively by `wasmill::testing`.
+//!
+//! Invariant checked throughout: how a job is cut into tasks, batches and subtasks does not show in its
+//! results.
+
+mod arguments;
+mod failures;
+mod keyed;
+mod operators;
+mod partitioning;
+mod shapes;
+mod snapshots;
+mod sources;
+mod state;
+mod streams;
