@@ -99,7 +99,7 @@ fn with<R>(call: impl FnOnce(&mut Runtime) -> Result<R, Failure>) -> Result<R, F
 /// Panic messages go nowhere on this target unless the host is told.
 fn log_panics() {
     std::panic::set_hook(Box::new(|info| {
-        crate::host::log(Level::Error, &info.to_string())
+        crate::host::log(Level::Error, &info.to_string());
     }));
 }
 

@@ -9,8 +9,9 @@ pub use crate::bindings::exports::wasmill::dataflow::operator::{
 pub use crate::bindings::exports::wasmill::dataflow::source::PollStatus;
 pub use crate::bindings::wasmill::dataflow::context::Level;
 pub use crate::bindings::wasmill::dataflow::state::{ChangeKind, Changes, Page};
+pub(crate) use crate::bindings::wasmill::dataflow::types::TimeDomain;
 pub use crate::bindings::wasmill::dataflow::types::{
-    BadRecord, Batch, Blobs, Failure, OptionalBlobs, TimeDomain,
+    BadRecord, Batch, Blobs, Failure, OptionalBlobs,
 };
 
 #[cfg(target_arch = "wasm32")]

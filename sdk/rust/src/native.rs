@@ -8,9 +8,9 @@ use std::any::Any;
 use std::cell::RefCell;
 
 use crate::env::Main;
-use crate::host::{
-    Batch, Blobs, Changes, Failure, Level, OperatorState, OptionalBlobs, Page, PollStatus,
-    TaskContext,
+pub use crate::host::{
+    BadRecord, BadRecordPolicy, Batch, Blobs, ChangeKind, Changes, Failure, Level, OperatorState,
+    OptionalBlobs, OutputEdge, Page, PollStatus, TaskContext,
 };
 use crate::runtime::Runtime;
 

@@ -20,7 +20,7 @@ use crate::env::{Env, Port};
 use crate::runtime::Scope;
 
 pub(crate) use fan::{IntoOutlet, Outlet};
-pub use fan::{Merged, SharedPort, Spreading};
+pub use fan::{Merged, SharedPort, Spreading, Tap};
 pub use head::{FromConnector, Head, Leg, Legs};
 pub(crate) use through::through;
 

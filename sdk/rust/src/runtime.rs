@@ -17,6 +17,9 @@ use crate::host::{
 /// The timestamp of a record that has none.
 pub(crate) const NO_TIMESTAMP: i64 = i64::MIN;
 
+/// What an operator does when all input has ended.
+pub(crate) type AtEnd = Box<dyn FnMut()>;
+
 /// Something that takes the batches of one input.
 pub(crate) trait Input {
     fn process(&mut self, batch: &Batch);
@@ -117,7 +120,7 @@ struct Parts {
     edges: RefCell<Vec<(u32, u32)>>,
     inputs: RefCell<Vec<Option<Box<dyn Input>>>>,
     outputs: RefCell<Vec<Option<Rc<RefCell<OutputBuffer>>>>>,
-    ends: RefCell<Vec<(u32, Box<dyn FnMut()>)>>,
+    ends: RefCell<Vec<(u32, AtEnd)>>,
     snapshots: RefCell<Vec<Box<dyn Snapshot>>>,
     source: RefCell<Option<(u32, Box<dyn SourceDriver>)>>,
 }
@@ -207,7 +210,7 @@ impl Scope {
     }
 
     /// Registers what an operator does when all input has ended.
-    pub(crate) fn add_end(&self, operator: u32, end: Box<dyn FnMut()>) {
+    pub(crate) fn add_end(&self, operator: u32, end: AtEnd) {
         self.0.ends.borrow_mut().push((operator, end));
     }
 
@@ -228,7 +231,7 @@ pub(crate) struct Runtime {
     scope: Scope,
     inputs: Vec<Option<Box<dyn Input>>>,
     outputs: Vec<Rc<RefCell<OutputBuffer>>>,
-    ends: Vec<(u32, Box<dyn FnMut()>)>,
+    ends: Vec<(u32, AtEnd)>,
     snapshots: Vec<Box<dyn Snapshot>>,
     source: Option<Box<dyn SourceDriver>>,
     open_inputs: usize,
@@ -295,16 +298,20 @@ impl Runtime {
         self.finish_call()
     }
 
-    pub(crate) fn on_timers(&mut self, domain: TimeDomain, times: &[i64]) -> Result<(), Failure> {
-        let count = times.len();
+    pub(crate) fn on_timers(&self, domain: TimeDomain, times: &[i64]) -> Result<(), Failure> {
+        let (count, operators) = (times.len(), &self.scope.context().operators);
         Err(Failure::Other(format!(
-            "{count} {domain:?} timers fired that nobody registered"
+            "{count} {domain:?} timers of operators {operators:?} fired that nobody registered"
         )))
     }
 
     /// Event time drives no operator of this SDK by itself: the host forwards the watermark.
-    pub(crate) fn on_watermark(&mut self, _input: u32, _time: i64) -> Result<(), Failure> {
-        Ok(())
+    pub(crate) fn on_watermark(&self, input: u32, _time: i64) -> Result<(), Failure> {
+        // A chain that starts with a source of its own has the input 0 too.
+        if (input as usize) < self.inputs.len().max(1) {
+            return Ok(());
+        }
+        Err(Failure::Other(format!("there is no input {input}")))
     }
 
     pub(crate) fn end_of_input(&mut self, _input: u32) -> Result<(), Failure> {
@@ -345,7 +352,7 @@ impl Runtime {
         self.source.as_mut().ok_or_else(missing)
     }
 
-    fn finish_call(&mut self) -> Result<(), Failure> {
+    fn finish_call(&self) -> Result<(), Failure> {
         let shared = &self.scope.0.shared;
         shared.take_failure()?;
         self.outputs

@@ -38,6 +38,24 @@ pub struct Stream<T, U = BoxStream<T>> {
 /// each record. It is also shared: a boxed stream can be cloned.
 pub type BoxStream<T> = SharedPort<T>;
 
+/// What is upstream of the operators that follow `U`.
+type Next<T, U> = <U as Upstream<T>>::Next;
+
+/// What [`Stream::map`] makes.
+pub type Mapped<T, O, U, F> = Stream<O, EndStage<Map<T, O, Next<T, U>, F>>>;
+/// What [`Stream::try_map`] makes.
+pub type TryMapped<T, O, U, F> = Stream<O, EndStage<TryMap<T, O, Next<T, U>, F>>>;
+/// What [`Stream::flat_map`] makes.
+pub type FlatMapped<T, O, U, F> = Stream<O, EndStage<FlatMap<T, O, Next<T, U>, F>>>;
+/// What [`Stream::filter`] makes.
+pub type Filtered<T, U, F> = Stream<T, EndStage<Filter<T, T, Next<T, U>, F>>>;
+/// What [`Stream::inspect`] makes.
+pub type Inspected<T, U, F> = Stream<T, EndStage<Inspect<T, T, Next<T, U>, F>>>;
+/// What [`Stream::process`] makes.
+pub type Processed<T, O, U, F> = Stream<O, EndStage<ProcessStage<T, O, Next<T, U>, F>>>;
+/// What [`Stream::process_with`] makes.
+pub type ProcessedWith<T, U, P> = Stream<<P as Process<T>>::Out, EndStage<Ended<T, Next<T, U>, P>>>;
+
 impl<T, U> std::fmt::Debug for Stream<T, U> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stream")
@@ -90,10 +108,7 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// Turns each record into another one.
-    pub fn map<O: Record, F: FnMut(T) -> O + 'static>(
-        self,
-        f: F,
-    ) -> Stream<O, EndStage<Map<T, O, U::Next, F>>> {
+    pub fn map<O: Record, F: FnMut(T) -> O + 'static>(self, f: F) -> Mapped<T, O, U, F> {
         self.stage("Map", |operator, prev| Map::new(operator, prev, f))
     }
 
@@ -101,7 +116,7 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     pub fn try_map<O: Record, F: FnMut(T) -> Result<O> + 'static>(
         self,
         f: F,
-    ) -> Stream<O, EndStage<TryMap<T, O, U::Next, F>>> {
+    ) -> TryMapped<T, O, U, F> {
         self.stage("Map", |operator, prev| TryMap::new(operator, prev, f))
     }
 
@@ -109,15 +124,12 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     pub fn flat_map<O: Record, F: FnMut(T, &mut Collector<'_, O>) + 'static>(
         self,
         f: F,
-    ) -> Stream<O, EndStage<FlatMap<T, O, U::Next, F>>> {
+    ) -> FlatMapped<T, O, U, F> {
         self.stage("Flat Map", |operator, prev| FlatMap::new(operator, prev, f))
     }
 
     /// Keeps the records for which the function is true.
-    pub fn filter<F: FnMut(&T) -> bool + 'static>(
-        self,
-        f: F,
-    ) -> Stream<T, EndStage<Filter<T, T, U::Next, F>>>
+    pub fn filter<F: FnMut(&T) -> bool + 'static>(self, f: F) -> Filtered<T, U, F>
     where
         T: Record,
     {
@@ -125,10 +137,7 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// Looks at each record and hands it on.
-    pub fn inspect<F: FnMut(&T) + 'static>(
-        self,
-        f: F,
-    ) -> Stream<T, EndStage<Inspect<T, T, U::Next, F>>>
+    pub fn inspect<F: FnMut(&T) + 'static>(self, f: F) -> Inspected<T, U, F>
     where
         T: Record,
     {
@@ -156,7 +165,7 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     /// # }
     /// # wasmill::testing::describe(job, &[]).unwrap();
     /// ```
-    pub fn process<O, G, F>(self, setup: G) -> Stream<O, EndStage<ProcessStage<T, O, U::Next, F>>>
+    pub fn process<O, G, F>(self, setup: G) -> Processed<T, O, U, F>
     where
         O: Record,
         G: FnOnce(&mut OperatorStates) -> F,
@@ -178,7 +187,7 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// Runs an object that processes records and is told when the input has ended.
-    pub fn process_with<P, G>(self, setup: G) -> Stream<P::Out, EndStage<Ended<T, U::Next, P>>>
+    pub fn process_with<P, G>(self, setup: G) -> ProcessedWith<T, U, P>
     where
         G: FnOnce(&mut OperatorStates) -> P,
         P: Process<T>,

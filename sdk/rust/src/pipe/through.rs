@@ -26,7 +26,7 @@ pub(crate) fn through<T: 'static, U: Upstream<T>>(
 }
 
 /// The operator.
-pub struct Through<T, P> {
+pub(crate) struct Through<T, P> {
     operator: u32,
     prev: P,
     records: PhantomData<fn() -> T>,

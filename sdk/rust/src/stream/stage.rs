@@ -11,7 +11,7 @@ use crate::runtime::{Scope, Shared};
 
 macro_rules! stage {
     (
-        $(#[$doc:meta])* $name:ident at work $working:ident,
+        $(#[$doc:meta])* $name:ident at work $working:ident $(that fails through $shared:ident)?,
         from $input:ident to $output:ident by $($bound:tt)+
     ) => {
         $(#[$doc])*
@@ -49,9 +49,12 @@ macro_rules! stage {
                 &self.prev
             }
 
+            #[inline]
             fn wrap<D: Down<$output>>(self, scope: &Scope, down: D) -> (P, Self::Wrapped<D>) {
-                let shared = scope.shared();
-                (self.prev, $working { f: self.f, down, shared, records: PhantomData })
+                $(let $shared = scope.shared();)?
+                // Most stages cannot fail and need nothing of the subtask.
+                let _ = scope;
+                (self.prev, $working { f: self.f, down, $($shared,)? records: PhantomData })
             }
         }
 
@@ -59,7 +62,7 @@ macro_rules! stage {
         pub struct $working<T, O, F, D> {
             f: F,
             down: D,
-            shared: Rc<Shared>,
+            $($shared: Rc<Shared>,)?
             records: PhantomData<fn(T) -> O>,
         }
     };
@@ -81,7 +84,7 @@ impl<T: 'static, O: 'static, F: FnMut(T) -> O + 'static, D: Down<O>> Down<T>
 
 stage! {
     /// See [`Stream::try_map`](super::Stream::try_map).
-    TryMap at work TryMapping, from T to O by FnMut(T) -> Result<O>
+    TryMap at work TryMapping that fails through shared, from T to O by FnMut(T) -> Result<O>
 }
 
 impl<T, O, F, D> Down<T> for TryMapping<T, O, F, D>

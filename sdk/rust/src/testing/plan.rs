@@ -53,7 +53,7 @@ pub(super) struct Vertex {
 /// An edge between vertices.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Link {
-    pub(super) from: usize,
+    /// The vertex that reads.
     pub(super) to: usize,
     /// Which of the reader's inputs it is.
     pub(super) input: usize,
@@ -136,7 +136,6 @@ fn link(
             continue;
         }
         let link = Link {
-            from,
             to,
             input: vertices[to].inputs.len(),
             partitioning: resolved.partitioning(edge),

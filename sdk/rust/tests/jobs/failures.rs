@@ -218,7 +218,7 @@ fn a_program_that_builds_different_graphs_is_caught() {
         let lines = env.source(File::lines("x"));
         let twice = lines.map(|line| line).map(|line| line);
         // The second run takes another way.
-        if wasmill::random() % 2 == 0 {
+        if wasmill::random().is_multiple_of(2) {
             twice.sink(File::lines("y"));
         } else {
             twice.map(|line| line).sink(File::lines("y"));
@@ -244,7 +244,7 @@ fn mistakes_of_a_test_are_named() {
         &job.clone().parallelism(4).max_parallelism(2),
         &["parallelism 4", "max parallelism 2"],
     );
-    check_failure(&job.clone().batch_records(0), &["batch_records"]);
+    check_failure(&job.batch_records(0), &["batch_records"]);
     let rows = Job::new(lengths).input("Source: file", [[1, 2]]);
     check_failure(&rows, &["the input of `Source: file`", "a line of text"]);
     let rows = Job::new(prices).input("Source: file", [("A", "B", "C")]);

@@ -11,7 +11,7 @@ fn spread(main: wasmill::Main) -> Vec<Vec<u64>> {
         .parallelism(3)
         .input("Source: file", 0..12_u64)
         .run();
-    got(&outcome.unwrap())
+    got(&outcome.expect("the job runs"))
 }
 
 fn got(outcome: &Outcome) -> Vec<Vec<u64>> {

@@ -97,7 +97,7 @@ where
             .snapshot_after(batches / 2)
             .restart_after(batches - 1);
         for (job, how) in [(job, "in one go"), (restarted, "with restarts")] {
-            let outcome = job.run().unwrap();
+            let outcome = job.run().expect("the job runs");
             let mut got: BTreeMap<u32, Vec<S>> = BTreeMap::new();
             for (key, seen) in outcome.output::<(u32, S)>("out") {
                 got.entry(key).or_default().push(seen);
@@ -255,7 +255,7 @@ fn reducing_and_aggregating_states_fold() {
                     0 => reducing.clear(),
                     1 => aggregating.clear(),
                     2..6 => reducing.add(operation.value % 100)?,
-                    6..9 => aggregating.add(operation.clone())?,
+                    6..9 => aggregating.add(operation)?,
                     _ => {}
                 }
                 (reducing.get()?.map(|n| n % 1_000_007), aggregating.get()?)
@@ -355,7 +355,7 @@ fn state_outside_a_record_is_an_error() {
     fn main(env: &Env) -> Result<()> {
         let numbers = env.guest_source(generate(3, |i| i)).boxed();
         let mut borrowed = None;
-        let keyed = numbers.clone().key_by(|n| *n).process(|states| {
+        let keyed = numbers.key_by(|n| *n).process(|states| {
             let value = states.value::<u64>("v");
             borrowed = Some(value.clone());
             move |n: u64, _, out| {
