@@ -16,7 +16,6 @@ pub(crate) fn keyed_count(env: &Env) -> Result<()> {
     }))
     .key_by(|(key, ..)| *key)
     .reduce(|(key, count, ..), (_, more, emitted, due)| (key, count + more, emitted, due))
-    .process_with(|_| Sum::new(|(_, count, ..): &Counted| *count))
-    .sink(Blackhole);
+    .sink_with(Sum::new(|(_, count, ..): &Counted| *count));
     Ok(())
 }

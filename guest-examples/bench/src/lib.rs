@@ -7,9 +7,8 @@ mod keyed_count;
 mod map_filter;
 mod word_count;
 
+use wasmill::GuestSink;
 use wasmill::prelude::*;
-use wasmill::stream::Collector;
-use wasmill::{Process, ProcessContext};
 
 /// Builds the pipeline that `--workload` names.
 #[wasmill::job]
@@ -38,20 +37,13 @@ impl<F> Sum<F> {
     }
 }
 
-impl<T: 'static, F: Fn(&T) -> u64 + 'static> Process<T> for Sum<F> {
-    type Out = ();
-
-    fn process(
-        &mut self,
-        record: T,
-        _: &mut ProcessContext<'_>,
-        _: &mut Collector<'_, ()>,
-    ) -> Result<()> {
-        self.sum = self.sum.wrapping_add((self.of)(&record));
+impl<T: 'static, F: Fn(&T) -> u64 + 'static> GuestSink<T> for Sum<F> {
+    fn write(&mut self, record: &T) -> Result<()> {
+        self.sum = self.sum.wrapping_add((self.of)(record));
         Ok(())
     }
 
-    fn end(&mut self, _: &mut Collector<'_, ()>) -> Result<()> {
+    fn end(&mut self) -> Result<()> {
         wasmill::metrics::add("checksum", self.sum);
         Ok(())
     }

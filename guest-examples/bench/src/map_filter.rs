@@ -38,7 +38,12 @@ fn event(i: u64) -> Event {
         word.copy_from_slice(&value.to_le_bytes());
     }
     rest.copy_from_slice(&(h as u32).to_le_bytes());
-    Event { id: i as i64, ts: 1_700_000_000_000 + (i / 1000) as i64, key: (h & 0xF_FFFF) as i64, payload }
+    Event {
+        id: i as i64,
+        ts: 1_700_000_000_000 + (i / 1000) as i64,
+        key: (h & 0xF_FFFF) as i64,
+        payload,
+    }
 }
 
 fn change(mut event: Event) -> Event {
@@ -52,7 +57,9 @@ fn is_kept(event: &Event) -> bool {
 }
 
 fn checksum(event: &Event) -> u64 {
-    event.key.wrapping_add(i64::from(event.payload[(event.ts & 63) as usize] as i8)) as u64
+    event
+        .key
+        .wrapping_add(i64::from(event.payload[(event.ts & 63) as usize] as i8)) as u64
 }
 
 /// Source of the host, guest, sink of the host: every record crosses the border, half of them twice.
@@ -60,7 +67,10 @@ pub(crate) fn boundary(env: &Env) -> Result<()> {
     let events = Custom::postcard("bench")
         .option("workload", "map-filter")
         .option("records", env.arg_as::<u64>("records")?);
-    env.source::<Event, _>(events).map(change).filter(is_kept).sink(Blackhole);
+    env.source::<Event, _>(events)
+        .map(change)
+        .filter(is_kept)
+        .sink(Blackhole);
     Ok(())
 }
 
@@ -69,8 +79,7 @@ pub(crate) fn fused(env: &Env) -> Result<()> {
     env.guest_source(generate(env.arg_as("records")?, event))
         .map(change)
         .filter(is_kept)
-        .process_with(|_| Sum::new(checksum))
-        .sink(Blackhole);
+        .sink_with(Sum::new(checksum));
     Ok(())
 }
 
@@ -80,8 +89,7 @@ pub(crate) fn exchange(env: &Env) -> Result<()> {
         .rebalance()
         .map(change)
         .filter(is_kept)
-        .process_with(|_| Sum::new(checksum))
-        .sink(Blackhole);
+        .sink_with(Sum::new(checksum));
     Ok(())
 }
 
@@ -107,11 +115,16 @@ mod payload {
 
     use super::PAYLOAD;
 
-    pub(super) fn serialize<S: Serializer>(value: &[u8; PAYLOAD], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        value: &[u8; PAYLOAD],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(value)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; PAYLOAD], D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<[u8; PAYLOAD], D::Error> {
         deserializer.deserialize_bytes(Bytes)
     }
 
@@ -125,7 +138,9 @@ mod payload {
         }
 
         fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-            bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))
+            bytes
+                .try_into()
+                .map_err(|_| E::invalid_length(bytes.len(), &self))
         }
     }
 }

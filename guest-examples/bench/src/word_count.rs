@@ -12,13 +12,16 @@ pub(crate) fn word_count(env: &Env) -> Result<()> {
         .option("records", env.arg_as::<u64>("records")?);
     env.source::<String, _>(lines)
         .flat_map(|line: String, out| {
-            for word in line.split(' ').filter(|word| !word.is_empty()) {
-                out.emit((word.to_owned(), 1_u64));
+            let mut start = 0;
+            for blank in memchr::memchr_iter(b' ', line.as_bytes()).chain([line.len()]) {
+                if blank > start {
+                    out.emit((line[start..blank].to_owned(), 1_u64));
+                }
+                start = blank + 1;
             }
         })
         .key_by_ref(|(word, _)| word.as_str())
         .reduce(|(word, count), (_, more)| (word, count + more))
-        .process_with(|_| Sum::new(|(_, count): &(String, u64)| *count))
-        .sink(Blackhole);
+        .sink_with(Sum::new(|(_, count): &(String, u64)| *count));
     Ok(())
 }

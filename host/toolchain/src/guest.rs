@@ -30,7 +30,7 @@ const PROFILE: [&str; 7] = [
 ];
 
 /// The compiler's flags beyond the target's defaults.
-const FLAGS: &str = "target.wasm32-unknown-unknown.rustflags = ['-Ctarget-feature=+simd128']";
+const FLAGS: &str = "target.wasm32-unknown-unknown.rustflags = ['-Ctarget-feature=+simd128,-bulk-memory']";
 
 /// A crate that can become a bundle.
 #[derive(Debug, PartialEq, Eq)]

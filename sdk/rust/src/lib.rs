@@ -40,6 +40,8 @@
 )]
 #[rustfmt::skip]
 pub mod bindings;
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+mod alloc;
 pub mod codec;
 pub mod connector;
 #[doc(hidden)]
@@ -50,6 +52,12 @@ pub mod guest;
 mod host;
 pub mod keyed;
 pub mod log;
+#[cfg(all(
+    target_arch = "wasm32",
+    target_feature = "simd128",
+    feature = "allocator"
+))]
+mod memory;
 pub mod metrics;
 pub mod native;
 #[doc(hidden)]
@@ -72,7 +80,7 @@ pub use host::{now, random};
 pub use keyed::{Aggregate, Count, Key, KeyedProcess, KeyedStream};
 pub use process::{Context as ProcessContext, KeyedContext, Process, SideOutput};
 pub use source::{Generate, GuestSource, Poll, generate};
-pub use stream::{BoxStream, Collector, SinkHandle, Stream};
+pub use stream::{BoxStream, Collector, GuestSink, SinkHandle, Stream};
 pub use wasmill_macros::job;
 
 /// What a program usually needs.

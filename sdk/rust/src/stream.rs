@@ -1,5 +1,6 @@
 //! Streams: what a program connects operators to.
 
+pub mod guest_sink;
 pub mod stage;
 
 use std::marker::PhantomData;
@@ -17,11 +18,13 @@ use crate::emit::{ByChoice, Plain, Spread};
 use crate::env::{Env, Port};
 use crate::keyed::{ByRef, ByValue, Key, KeyedStream};
 use crate::pipe::{
-    Down, End, EndStage, Exit, Merged, Node, SharedPort, Spreading, Stage, Staged, Upstream,
+    Down, End, EndStage, Exit, Merged, Node, SharedPort, Spreading, Stage, Staged, Upstream, finish,
 };
 use crate::process::{Context, Ended, Process, ProcessStage, SideOutput};
 use crate::state::OperatorStates;
 
+pub use guest_sink::GuestSink;
+use guest_sink::Writing;
 pub use stage::{Filter, FlatMap, Inspect, Map, TryMap};
 
 /// A stream of records of type `T`.
@@ -280,6 +283,15 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
         T: Record + Clone,
     {
         self.shared()
+    }
+
+    /// Ends the stream in a sink written in the bundle.
+    pub fn sink_with<S: GuestSink<T>>(self, sink: S) -> SinkHandle {
+        let env = self.env;
+        let operator = env.add_operator("Sink: guest", OperatorKind::Guest, Vec::new());
+        let prev = self.upstream.connect(&env, Port { operator, input: 0 });
+        finish(prev, &env, |scope| Writing::new(scope, operator, sink));
+        SinkHandle { env, operator }
     }
 
     /// Writes the records to a connector of the host, for instance [`File::csv`](crate::File::csv).
