@@ -169,7 +169,11 @@ impl Bundle {
         let watch = (self.inner.engine.clock(), cancel);
         let mut instance = Instance::new(&prepared, host, limits, watch)?;
         let functions = self.inner.exports.functions(&mut instance)?;
-        Ok(WasmOperator::new(instance, functions))
+        Ok(WasmOperator::new(
+            instance,
+            functions,
+            self.inner.engine.clone(),
+        ))
     }
 
     fn asked<'a>(&'a self, limits: &'a Limits) -> Asked<'a> {

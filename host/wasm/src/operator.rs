@@ -14,6 +14,7 @@ use wasmill_types::{BlobsView, TaskFailure};
 use wasmtime::component::{ComponentNamedList, Lower, TypedFunc};
 
 use crate::abi::Failure;
+use crate::engine::Engine;
 use crate::exports::{Done, Functions, SourceFunctions};
 use crate::imports::Host;
 use crate::instance::{Instance, call, call_deadline};
@@ -22,13 +23,17 @@ use crate::instance::{Instance, call, call_deadline};
 pub struct WasmOperator<H: 'static> {
     instance: Instance<H>,
     functions: Functions,
+    /// Ticks as long as somebody holds it, and without ticks a call that spins has no end: the instance
+    /// may outlive its bundle.
+    _engine: Engine,
 }
 
 impl<H: OperatorHost + Send + 'static> WasmOperator<H> {
-    pub(crate) fn new(instance: Instance<H>, functions: Functions) -> Self {
+    pub(crate) fn new(instance: Instance<H>, functions: Functions, engine: Engine) -> Self {
         Self {
             instance,
             functions,
+            _engine: engine,
         }
     }
 

@@ -68,6 +68,19 @@ fn a_guest_that_spins_ends_at_its_deadline() {
 }
 
 #[test]
+fn a_guest_that_spins_ends_even_when_it_is_all_that_is_left_of_its_engine() {
+    let mut bench = Bench::new();
+    bench.limits.call_deadline = Duration::from_millis(30);
+    let mut operator = bench.start(&Guest::default().process(SPIN));
+    drop(bench);
+    let failure = operator.process(0, &Batch::default().view()).unwrap_err();
+    assert!(
+        failure.to_string().contains("`wasm.call-deadline`"),
+        "{failure}"
+    );
+}
+
+#[test]
 fn a_start_function_that_spins_ends_at_its_deadline() {
     let mut bench = Bench::new();
     bench.limits.call_deadline = Duration::from_millis(30);
