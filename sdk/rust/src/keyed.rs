@@ -1,6 +1,6 @@
 //! Keyed streams and the operators on them.
 //!
-//! Follow a record: [`KeyedCore::process`] decodes it, finds the slot of its key in the cache (with the
+//! Follow a record: `KeyedCore::process` decodes it, finds the slot of its key in the cache (with the
 //! hash that came with the record), and hands it to the operator's logic, which reaches its state
 //! through that slot. Invariant: a keyed operator heads its chain, so a subtask has at most one.
 

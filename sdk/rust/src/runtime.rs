@@ -1,6 +1,6 @@
 //! One subtask at work: its inputs, outputs, state and failures.
 //!
-//! [`Runtime`] answers the calls of the host; [`Scope`] is the same thing while the program builds its
+//! `Runtime` answers the calls of the host; [`Scope`] is the same thing while the program builds its
 //! operators into it. Invariant: a call that fails leaves the failure as its result, and the subtask is
 //! not called again.
 

@@ -286,9 +286,37 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// Ends the stream in a sink written in the bundle.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # use wasmill::testing::Job;
+    /// struct Sum(u64);
+    ///
+    /// impl wasmill::GuestSink<u64> for Sum {
+    ///     fn write(&mut self, number: &u64) -> Result<()> {
+    ///         self.0 += number;
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn end(&mut self) -> Result<()> {
+    ///         wasmill::metrics::add("sum", self.0);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// fn sum(env: &Env) -> Result<()> {
+    ///     env.guest_source(generate(10, |i| i)).sink_with(Sum(0));
+    ///     Ok(())
+    /// }
+    ///
+    /// assert_eq!(Job::new(sum).run()?.counter("sum"), 45);
+    /// # wasmill::Result::<()>::Ok(())
+    /// ```
     pub fn sink_with<S: GuestSink<T>>(self, sink: S) -> SinkHandle {
         let env = self.env;
         let operator = env.add_operator("Sink: guest", OperatorKind::Guest, Vec::new());
+        // It has no output that anybody could read.
+        env.discard(operator);
         let prev = self.upstream.connect(&env, Port { operator, input: 0 });
         finish(prev, &env, |scope| Writing::new(scope, operator, sink));
         SinkHandle { env, operator }

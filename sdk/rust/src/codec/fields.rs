@@ -20,12 +20,20 @@ impl<T: DeserializeOwned> Decode<T> for Fields {
     const FORMAT: &'static str = "fields";
 
     fn decode(&self, bytes: &[u8]) -> Result<T, String> {
+        self.read(bytes)
+            .map_err(|e| format!("{e}: {}", excerpt(bytes)))
+    }
+}
+
+impl Fields {
+    /// Reads a row; the error does not show it.
+    pub(crate) fn read<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Problem> {
         let mut row = Row {
             rest: bytes,
             columns: self.columns,
             column: 0,
         };
-        T::deserialize(&mut row).map_err(|e| format!("{e}: {}", excerpt(bytes)))
+        T::deserialize(&mut row)
     }
 }
 

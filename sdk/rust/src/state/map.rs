@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::rc::Rc;
 
 use anyhow::Result;
-use hashbrown::HashMap;
+use foldhash::fast::FixedState;
 
 use super::cache::{ChangedSlots, Column};
 use super::changes::ChangeList;
@@ -15,6 +15,9 @@ use super::table::Cursor;
 use super::value::Average;
 use crate::codec::{Record, from_postcard, to_postcard};
 use crate::host::{self, Blobs, blobs_iter};
+
+/// Hashed the same way in every run, so that a job does the same in every run.
+type HashMap<K, V> = hashbrown::HashMap<K, V, FixedState>;
 
 /// How many rows one scan returns at most.
 const PAGE_ROWS: u32 = 1024;
@@ -77,7 +80,7 @@ impl<K: Record + Eq + Hash + Clone, V: Record> MapState<K, V> {
             .put(&self.cursor, key.clone(), None)
     }
 
-    /// All entries, in no particular order.
+    /// All entries, in no particular order: sort them where the order matters.
     ///
     /// # Errors
     /// As [`MapState::get`].
@@ -169,7 +172,7 @@ impl<K: Record + Eq + Hash, V: Record> MapColumn<K, V> {
             self.loaded += 1;
         }
         Ok(self.entries[slot].get_or_insert_with(|| Entry {
-            rows: HashMap::new(),
+            rows: HashMap::default(),
             complete: cursor.is_complete(),
             cleared: false,
             changed: false,

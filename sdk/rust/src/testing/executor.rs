@@ -238,12 +238,11 @@ impl<'a> Executor<'a> {
             return Ok(());
         }
         self.restarts += 1;
-        let restored = restore::divide(&self.plan.graph, &states);
         for task in self.running() {
-            self.reopen(
-                task,
-                restored.of(task, &self.tasks[task], self.plan, &states),
-            )?;
+            let operators = &self.plan.vertices[self.tasks[task].vertex].operators;
+            let own = &states[task];
+            let restored = restore::given_back(&self.plan.graph, operators, own, &states);
+            self.reopen(task, restored)?;
             if self.role(task) == Role::GuestSource {
                 let splits = &splits[task];
                 self.call(task, |instance| instance.assign(splits))?;

@@ -8,7 +8,7 @@ use serde::de::{self, DeserializeOwned, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::records::push_field;
-use crate::codec::{Cell, Decode, Fields, Problem};
+use crate::codec::{Cell, Fields, Problem};
 
 /// Reads a line.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
@@ -16,7 +16,7 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let outcome = match columns::<T>() {
         Some(columns) => split(text).and_then(|row| {
             let columns = Some(columns);
-            Fields { columns }.decode(&row)
+            Fields { columns }.read(&row).map_err(|e| e.to_string())
         }),
         None => T::deserialize(Cell::new(text, None, 1)).map_err(|e| e.to_string()),
     };
@@ -115,5 +115,60 @@ fn unquote(quoted: &str) -> Result<(String, &str), String> {
             }
             None => return Ok((field, rest)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Trade {
+        symbol: String,
+        price: Option<f64>,
+    }
+
+    fn check<T: DeserializeOwned + PartialEq + std::fmt::Debug>(
+        line: &str,
+        expected: Result<T, &str>,
+    ) {
+        match (read::<T>(line.as_bytes()), expected) {
+            (Ok(value), Ok(expected)) => assert_eq!(value, expected, "{line}"),
+            (Err(problem), Err(part)) => assert!(problem.contains(part), "{problem}"),
+            (outcome, expected) => panic!("{line}: {outcome:?} instead of {expected:?}"),
+        }
+    }
+
+    fn text(text: &str) -> String {
+        text.to_owned()
+    }
+
+    #[test]
+    fn lines_are_read_as_the_type_asks() {
+        check("a,\"b\"", Ok(text("a,\"b\"")));
+        check("17", Ok(17_u8));
+        check("", Ok(None::<u8>));
+        check("a,1", Ok((text("a"), 1)));
+        check(
+            "\"a,\"\"b\"\"\",,\"c\nd\"",
+            Ok([text("a,\"b\""), text(""), text("c\nd")]),
+        );
+        check("1,2,3", Ok(vec![1, 2, 3]));
+        let trade = |price| Trade {
+            symbol: text("A"),
+            price,
+        };
+        check("A,1.5", Ok(trade(Some(1.5))));
+        check("A,", Ok(trade(None)));
+        check::<Trade>(
+            "A,dear",
+            Err("column `price` is `dear`, not a number: `A,dear`"),
+        );
+        check::<(String, u8)>("a,b", Err("column 2 is `b`"));
+        check::<(String, u8)>("a", Err("invalid length 1"));
+        check::<(String,)>("\"a", Err("does not end"));
+        check::<(String,)>("\"a\"b", Err("text follows"));
     }
 }
