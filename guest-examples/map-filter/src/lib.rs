@@ -50,6 +50,8 @@ fn fahrenheit(celsius: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use wasmill::testing::Job;
+
     use super::*;
 
     #[test]
@@ -64,5 +66,21 @@ mod tests {
         let args = ["--input", "a", "--output", "b", "--above", "hot"];
         let error = wasmill::testing::describe(map_filter, &args).unwrap_err();
         assert!(error.contains("`--above hot`"), "{error}");
+    }
+
+    #[test]
+    fn only_high_temperatures_come_out() {
+        let job = Job::new(map_filter)
+            .args(["--input", "any", "--output", "any", "--above", "100"])
+            .input(
+                "readings",
+                [("oven", 180.5), ("room", 21.0), ("fever", 39.4)],
+            );
+        let warnings = [
+            r#"{"sensor":"oven","fahrenheit":356.9}"#,
+            r#"{"sensor":"fever","fahrenheit":102.9}"#,
+        ];
+        assert_eq!(job.run().unwrap().lines("warnings"), warnings);
+        assert_eq!(job.chained().run().unwrap().lines("warnings"), warnings);
     }
 }

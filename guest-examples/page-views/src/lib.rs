@@ -118,6 +118,8 @@ fn favourite(mut pages: Vec<(String, u64)>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wasmill::testing::Job;
+
     use super::*;
 
     #[test]
@@ -153,5 +155,57 @@ mod tests {
         let outputs: Vec<_> = graph.edges.iter().map(|edge| edge.output).collect();
         assert_eq!(outputs, [0, 0, 1, 0]);
         assert_eq!(graph.operators[1].states.len(), 3);
+    }
+
+    fn view(user: &str, page: &str, ms: u64) -> View {
+        View {
+            user: user.to_owned(),
+            page: page.to_owned(),
+            ms,
+        }
+    }
+
+    #[test]
+    fn statistics_and_suspects_come_out_apart() {
+        let views = [
+            view("ann", "/news", 5200),
+            view("bot", "/a", 3),
+            view("bot", "/b", 2),
+            view("ann", "/mail", 900),
+            view("bot", "/c", 4),
+            view("ann", "/mail", 1400),
+        ];
+        let job = Job::new(page_views)
+            .args(["--input", "any", "--output", "any", "--suspects", "any"])
+            .input("views", views);
+        // The state of a user is the same whether it stays in memory, is fetched, or is restored.
+        let jobs = [
+            job.clone(),
+            job.clone().chained(),
+            job.clone().batch_records(1).cache_bytes(1),
+            job.batch_records(1).restart_after(3),
+        ];
+        for job in jobs {
+            let outcome = job.run().unwrap();
+            let last = |user: &str| {
+                let all: Vec<Statistics> = outcome.output("statistics");
+                all.into_iter()
+                    .rfind(|statistics| statistics.user == user)
+                    .unwrap()
+            };
+            let ann = Statistics {
+                user: "ann".to_owned(),
+                views: 3,
+                average_ms: 2500,
+                favourite: "/mail".to_owned(),
+            };
+            assert_eq!(last("ann"), ann);
+            assert_eq!((last("bot").views, last("bot").average_ms), (3, 3));
+            let bot = Suspect {
+                user: "bot".to_owned(),
+                recent_ms: vec![3, 2, 4],
+            };
+            assert_eq!(outcome.output::<Suspect>("suspects"), [bot]);
+        }
     }
 }

@@ -81,6 +81,8 @@ fn is_space(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use wasmill::testing::Job;
+
     use super::*;
 
     fn check(line: &str, expected: &[&str]) {
@@ -139,5 +141,32 @@ mod tests {
         let graph = describe(&["--input", "a", "--output", "b", "--overwrite"]).unwrap();
         let names: Vec<_> = graph.operators.iter().map(|o| o.name.as_str()).collect();
         assert_eq!(names, ["lines", "words", "count", "counts"]);
+    }
+
+    #[test]
+    fn each_word_is_counted_up_by_one() {
+        let text = ["To be, or not to be:", "", "that is the question.", "TO?"];
+        let job = Job::new(word_count)
+            .args(["--input", "any", "--output", "any"])
+            .input("lines", text);
+        let counts = [
+            "to,1",
+            "be,1",
+            "or,1",
+            "not,1",
+            "to,2",
+            "be,2",
+            "that,1",
+            "is,1",
+            "the,1",
+            "question,1",
+            "to,3",
+        ];
+        assert_eq!(job.run().unwrap().lines("counts"), counts);
+        let spread = job.parallelism(3).chained().run().unwrap();
+        let (mut spread, mut counts) = (spread.lines("counts"), counts);
+        spread.sort();
+        counts.sort_unstable();
+        assert_eq!(spread, counts);
     }
 }

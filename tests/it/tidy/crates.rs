@@ -51,7 +51,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     ),
     ("wasmill-macros", &[]),
     ("wasmill", &["wasmill-macros"]),
-    ("wasmill-tests", &["wasmill-toolchain"]),
+    ("wasmill-tests", &["wasmill-actor", "wasmill-toolchain"]),
     (GUEST, &["wasmill"]),
 ];
 

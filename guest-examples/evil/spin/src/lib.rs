@@ -41,6 +41,7 @@ pub fn spin(env: &Env) -> Result<()> {
 }
 
 fn spin_for_ever() {
+    wasmill::log::info!("spinning from here on");
     let mut turns = 0_u64;
     while black_box(turns) < u64::MAX {
         turns += 1;
