@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use wasmill_types::key_group::MAX_PARALLELISM;
 use wasmill_types::size::ByteSize;
 
+use crate::bench::BenchArgs;
 use crate::settings::MAX_CACHE_BYTES;
 
 /// Run stream programs whose operators are WebAssembly components.
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// List the built-in sources and sinks with their options
     Connectors(ConnectorsArgs),
+    /// Measure a workload in the sandbox and compiled natively
+    Bench(BenchArgs),
     /// Print a script that completes commands and flags in a shell
     Completions(CompletionsArgs),
 }

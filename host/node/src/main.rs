@@ -2,10 +2,11 @@
 //! crates that it puts together.
 //!
 //! Read [`cli`] for what can be asked, then the file of the command: `new`, `build`, `inspect`, `run`,
-//! `connectors`, `completions`. Invariants: what a command found out goes to standard output, what it
+//! `connectors`, `bench`, `completions`. Invariants: what a command found out goes to standard output, what it
 //! says on the way to standard error; each failure is one `error:` message and an exit code of
 //! [`failure::Exit`].
 
+mod bench;
 mod build;
 mod cli;
 mod completions;
@@ -30,7 +31,7 @@ use clap::Parser;
 use wasmill_actor::Clock;
 
 use cli::{Cli, Command};
-use failure::{Exit, Failure};
+use failure::{Exit, Failure, story};
 use screen::Screen;
 
 fn main() -> ExitCode {
@@ -56,6 +57,11 @@ fn perform(command: Command, clock: Clock, screen: &Screen) -> Result<Exit, Fail
         Command::Inspect(args) => inspect::perform(&args, clock),
         Command::Run(args) => run::perform(args, clock, screen),
         Command::Connectors(args) => connectors::perform(&args),
+        Command::Bench(args) => {
+            let measured = bench::run(&args);
+            measured.map_err(|error| Failure::failed(story(error.as_ref())))?;
+            Ok(Exit::Finished)
+        }
         Command::Completions(args) => completions::perform(&args),
     }
 }

@@ -53,9 +53,10 @@ impl Submission {
         let path = self.path.display();
         let described = bundle.describe(&self.args, &self.settings.limits());
         let spec = described.map_err(|error| {
-            let hint = match error {
-                DescribeError::Program(_) if self.args.is_empty() => {
-                    "; the program's arguments go behind ` -- `"
+            let hint = match &error {
+                // The SDK's own errors say it already.
+                DescribeError::Program(text) if self.args.is_empty() && !text.contains("`--`") => {
+                    "; the program's arguments go after `--`"
                 }
                 _ => "",
             };

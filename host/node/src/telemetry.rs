@@ -16,9 +16,12 @@ use crate::screen::Screen;
 /// The environment variable behind `--log-level`.
 const VARIABLE: &str = "WASMILL_LOG";
 
-/// What is shown when nobody says anything: what people should know, and what jobs themselves say,
-/// with the task that says it.
-const DEFAULT_FILTER: &str = "warn,guest=info,wasmill_task[task]=info";
+/// What is shown when nobody says anything: what people should know, and what jobs themselves say.
+const DEFAULT_FILTER: &str = "warn,guest=info";
+
+/// The default for programs, which also want to know the job and the task of a line. People see the
+/// thread's name, which is the task's.
+const DEFAULT_JSON_FILTER: &str = "warn,guest=info,wasmill_task[task]=info";
 
 /// The levels that may stand alone.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -26,14 +29,24 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// Starts the log of the process.
 pub(crate) fn init(args: &LogArgs, screen: &Screen) -> Result<(), Failure> {
     let from_environment = env::var(VARIABLE).ok().filter(|text| !text.is_empty());
+    let default = match args.log_format {
+        LogFormat::Text => DEFAULT_FILTER,
+        LogFormat::Json => DEFAULT_JSON_FILTER,
+    };
     let filter = match (&args.log_level, &from_environment) {
         (Some(text), _) => filter("--log-level", text)?,
         (None, Some(text)) => filter(VARIABLE, text)?,
-        (None, None) => filter("the default", DEFAULT_FILTER)?,
+        (None, None) => filter("the default", default)?,
     };
     let log = fmt().with_env_filter(filter).with_writer(screen.clone());
     match args.log_format {
-        LogFormat::Text => log.with_ansi(screen.is_terminal()).compact().init(),
+        LogFormat::Text => {
+            let is_terminal = screen.is_terminal();
+            log.with_ansi(is_terminal)
+                .with_thread_names(true)
+                .compact()
+                .init();
+        }
         LogFormat::Json => log.with_ansi(false).json().flatten_event(true).init(),
     }
     panic::set_hook(Box::new(log_panic));
@@ -76,6 +89,7 @@ mod tests {
             ("debug", Ok(())),
             ("WARN", Ok(())),
             (DEFAULT_FILTER, Ok(())),
+            (DEFAULT_JSON_FILTER, Ok(())),
             ("off, guest=trace", Ok(())),
             ("dbug", Err("`dbug` is not a level")),
             ("warn,guest", Err("`guest` is not a level")),
