@@ -40,6 +40,27 @@ fn connector(name: &str) -> Connector {
 
 /// Files: one, those of a directory, or those that match a pattern; as a sink, part files in a
 /// directory.
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// #[derive(Serialize, Deserialize)]
+/// struct Trade {
+///     symbol: String,
+///     price: f64,
+/// }
+///
+/// fn expensive(env: &Env) -> Result<()> {
+///     let trades = env.source(File::csv("trades/*.csv.gz").delimiter(b';'));
+///     let expensive = trades.filter(|trade: &Trade| trade.price > 100.0);
+///     expensive.sink(File::json_lines("expensive").roll_bytes(64 << 20));
+///     Ok(())
+/// }
+/// # let trade = |symbol: &str, price| Trade { symbol: symbol.to_owned(), price };
+/// # let job = wasmill::testing::Job::new(expensive)
+/// #     .input("Source: file", [trade("A", 1.0), trade("B", 101.0)]);
+/// # let lines = job.run().unwrap().lines("Sink: file");
+/// # assert_eq!(lines, ["{\"symbol\":\"B\",\"price\":101.0}"]);
+/// ```
 #[derive(Debug, Clone)]
 pub struct File<F> {
     connector: Connector,
@@ -227,6 +248,26 @@ impl Source<String> for Socket {
 }
 
 /// Made-up records, for trying things.
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// #[derive(Serialize, Deserialize)]
+/// struct Reading {
+///     sensor: u64,
+///     degrees: f64,
+/// }
+///
+/// fn readings(env: &Env) -> Result<()> {
+///     let readings = Datagen::new()
+///         .random_int("sensor", 1, 20)
+///         .random_float("degrees", -20.0, 40.0)
+///         .rate(1000.0);
+///     let hot = env.source(readings).filter(|reading: &Reading| reading.degrees > 30.0);
+///     hot.sink(File::json_lines("hot"));
+///     Ok(())
+/// }
+/// # wasmill::testing::describe(readings, &[]).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Datagen {
     connector: Connector,

@@ -24,6 +24,28 @@ use crate::stream::Stream;
 pub type Main = fn(&Env) -> Result<()>;
 
 /// Where a program builds its graph; also gives it its arguments.
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// fn copy(env: &Env) -> Result<()> {
+///     env.name("copy");
+///     env.parallelism(env.arg_or("parallelism", 2)?);
+///     let lines = env.source(File::lines(env.arg("input")?));
+///     let lines = lines.filter(|line| !line.is_empty());
+///     if env.flag("print") {
+///         lines.sink(Print::new());
+///     } else {
+///         lines.sink(File::lines(env.arg("output")?));
+///     }
+///     Ok(())
+/// }
+///
+/// let graph = wasmill::testing::describe(copy, &["--input", "a", "--print"]).unwrap();
+/// assert_eq!(graph.name, "copy");
+/// assert_eq!(graph.operators[2].name, "Sink: print");
+/// let problem = wasmill::testing::describe(copy, &["--input", "a", "--prnt", "--output", "b"]);
+/// assert!(problem.unwrap_err().contains("no argument `--prnt`"));
+/// ```
 #[derive(Clone)]
 pub struct Env {
     inner: Rc<Inner>,

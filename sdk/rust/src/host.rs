@@ -108,6 +108,7 @@ pub(crate) fn empty_blobs() -> Blobs {
 }
 
 /// The strings of a list, in order.
+#[inline]
 pub(crate) fn blobs_iter(blobs: &Blobs) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
     blobs.ends.iter().map(move |&end| {

@@ -32,6 +32,8 @@ pub use logic::{
 };
 
 /// A key: compared by equality, hashed over its encoded bytes.
+///
+/// Equal keys must have equal bytes, so hash maps and hash sets, whose order is their own, are no keys.
 pub trait Key: Serialize + DeserializeOwned + Eq + Clone + 'static {}
 
 impl<K: Serialize + DeserializeOwned + Eq + Clone + 'static> Key for K {}
@@ -121,7 +123,7 @@ pub(crate) fn key_hash(key: &[u8]) -> u32 {
     xxhash_rust::xxh3::xxh3_64(key) as u32
 }
 
-/// A stream divided by key.
+/// A stream divided by key: [`Stream::key_by`] makes one.
 pub struct KeyedStream<T, U, S> {
     env: Env,
     upstream: U,
@@ -152,6 +154,18 @@ impl<T: Record, U: Upstream<T>, S: KeySelector<T>> KeyedStream<T, U, S> {
     }
 
     /// Folds the records of each key into one and emits it after every record.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// # let pairs = env.guest_source(generate(4, |i| (i % 2, i)));
+    /// let out = pairs.key_by(|(key, _)| *key).reduce(|a, b| (a.0, a.1 + b.1));
+    /// # out.sink(Blackhole);
+    /// # Ok(())
+    /// # }
+    /// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+    /// # assert_eq!(outcome.output::<(u64, u64)>("Sink: blackhole"), [(0, 0), (1, 1), (0, 2), (1, 4)]);
+    /// ```
     pub fn reduce<F: FnMut(T, T) -> T + 'static>(self, f: F) -> Keyed<T, S, Reducing<T, F>>
     where
         T: Clone,
@@ -162,7 +176,7 @@ impl<T: Record, U: Upstream<T>, S: KeySelector<T>> KeyedStream<T, U, S> {
     }
 
     /// Folds the records of each key into an accumulator; emits the key and the result after every
-    /// record.
+    /// record. See [`Aggregate`].
     pub fn aggregate<A: Aggregate<T>>(self, aggregate: A) -> Keyed<T, S, Aggregating<T, A>> {
         self.operator("Aggregate", |states| {
             Aggregating::new(
@@ -173,6 +187,18 @@ impl<T: Record, U: Upstream<T>, S: KeySelector<T>> KeyedStream<T, U, S> {
     }
 
     /// Counts the records of each key; emits the key and its count after every record.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// # let pairs = env.guest_source(generate(4, |i| (i % 2, i)));
+    /// let out = pairs.key_by(|(key, _)| *key).count();
+    /// # out.sink(Blackhole);
+    /// # Ok(())
+    /// # }
+    /// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+    /// # assert_eq!(outcome.output::<(u64, u64)>("Sink: blackhole"), [(0, 1), (1, 1), (0, 2), (1, 2)]);
+    /// ```
     pub fn count(self) -> Keyed<T, S, Aggregating<T, Count>> {
         self.aggregate(Count).name("Count")
     }
@@ -196,9 +222,11 @@ impl<T: Record, U: Upstream<T>, S: KeySelector<T>> KeyedStream<T, U, S> {
     ///         Ok(())
     ///     }
     /// });
-    /// # first_seen.sink(Blackhole); Ok(())
+    /// # first_seen.sink(File::lines("y"));
+    /// # Ok(())
     /// # }
-    /// # wasmill::testing::describe(job, &[]).unwrap();
+    /// # let job = wasmill::testing::Job::new(job).input("Source: file", ["a", "b", "a"]);
+    /// # assert_eq!(job.run().unwrap().lines("Sink: file"), ["a", "b"]);
     /// ```
     pub fn process<O, G, F>(self, setup: G) -> Keyed<T, S, Processing<O, F>>
     where
@@ -271,11 +299,13 @@ where
         if !scope.has(self.operator) {
             return;
         }
+        // A budget beyond the address space is no budget.
+        let cache_bytes = usize::try_from(scope.context().cache_bytes).unwrap_or(usize::MAX);
         let core = Rc::new(RefCell::new(KeyedCore {
             operator: self.operator,
             shared: scope.shared(),
             selector: self.selector,
-            cache: KeyCache::new(self.states, scope.context().cache_bytes as usize),
+            cache: KeyCache::new(self.states, cache_bytes),
             logic: self.logic,
             down,
             pending: Vec::new(),

@@ -1,4 +1,22 @@
-//! Lines for the job's log: `wasmill::log::info!("opened {path}")`.
+//! Lines for the job's log.
+//!
+//! Called by programs; the macros take what `format!` takes. Invariant: a line costs a call to the host,
+//! which drops lines that come too fast and counts them.
+//!
+//! ```
+//! use wasmill::log;
+//! use wasmill::prelude::*;
+//!
+//! fn job(env: &Env) -> Result<()> {
+//!     let numbers = env.guest_source(generate(3, |i| i));
+//!     numbers.inspect(|n| log::info!("got {n}")).discard();
+//!     Ok(())
+//! }
+//!
+//! let outcome = wasmill::testing::Job::new(job).run()?;
+//! assert_eq!(outcome.logs()[2], (log::Level::Info, "got 2".to_owned()));
+//! # wasmill::Result::<()>::Ok(())
+//! ```
 
 pub use crate::bindings::wasmill::dataflow::context::Level;
 

@@ -34,6 +34,7 @@ impl<'a> Context<'a> {
     }
 
     /// The record's event time in milliseconds since the epoch, if it has one.
+    #[inline]
     pub fn timestamp(&self) -> Option<i64> {
         Some(self.shared.timestamp()).filter(|timestamp| *timestamp != NO_TIMESTAMP)
     }
@@ -86,6 +87,7 @@ impl<'a, K> KeyedContext<'a, K> {
     }
 
     /// The key of the record.
+    #[inline]
     pub fn key(&self) -> &'a K {
         self.key
     }
@@ -104,6 +106,35 @@ impl<'a, K> std::ops::Deref for KeyedContext<'a, K> {
 /// Make it before the operator, emit with [`Context::side`], and read it with
 /// [`Stream::side_output`](crate::Stream::side_output). Records emitted to an output that nobody reads
 /// are dropped.
+///
+/// ```
+/// use wasmill::SideOutput;
+/// use wasmill::prelude::*;
+///
+/// fn sums(env: &Env) -> Result<()> {
+///     let bad = SideOutput::new();
+///     let to_bad = bad.clone();
+///     let numbers = env.source(File::lines("numbers")).process(|_| {
+///         move |line: String, cx, out| {
+///             match line.parse::<i64>() {
+///                 Ok(number) => out.emit(number),
+///                 Err(_) => cx.side(&to_bad, line),
+///             }
+///             Ok(())
+///         }
+///     });
+///     numbers.side_output(&bad).sink(File::lines("bad")).name("bad");
+///     numbers.sink(File::lines("good")).name("good");
+///     Ok(())
+/// }
+///
+/// let outcome = wasmill::testing::Job::new(sums)
+///     .input("Source: file", ["1", "one", "2"])
+///     .run()?;
+/// assert_eq!(outcome.lines("good"), ["1", "2"]);
+/// assert_eq!(outcome.lines("bad"), ["one"]);
+/// # wasmill::Result::<()>::Ok(())
+/// ```
 pub struct SideOutput<T> {
     outlet: Rc<Outlet<T>>,
     owner: Rc<OnceCell<Owner>>,
@@ -167,7 +198,44 @@ impl<T: Record> SideOutput<T> {
     }
 }
 
-/// An object that processes records.
+/// An object that processes records and is told when there are no more.
+///
+/// ```
+/// use wasmill::prelude::*;
+/// use wasmill::{Collector, Process, ProcessContext};
+///
+/// /// Emits the largest number when it has seen all.
+/// struct Largest(Option<u64>);
+///
+/// impl Process<u64> for Largest {
+///     type Out = u64;
+///
+///     fn process(
+///         &mut self,
+///         number: u64,
+///         _cx: &mut ProcessContext<'_>,
+///         _out: &mut Collector<'_, u64>,
+///     ) -> Result<()> {
+///         self.0 = self.0.max(Some(number));
+///         Ok(())
+///     }
+///
+///     fn end(&mut self, out: &mut Collector<'_, u64>) -> Result<()> {
+///         self.0.take().into_iter().for_each(|number| out.emit(number));
+///         Ok(())
+///     }
+/// }
+///
+/// fn largest(env: &Env) -> Result<()> {
+///     let numbers = env.guest_source(generate(50, |i| i * 7 % 50));
+///     numbers.process_with(|_| Largest(None)).sink(Blackhole);
+///     Ok(())
+/// }
+///
+/// let outcome = wasmill::testing::Job::new(largest).run()?;
+/// assert_eq!(outcome.output::<u64>("Sink: blackhole"), [49]);
+/// # wasmill::Result::<()>::Ok(())
+/// ```
 pub trait Process<T>: 'static {
     /// What it emits.
     type Out: Record;

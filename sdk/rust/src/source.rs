@@ -14,6 +14,50 @@ use crate::pipe::{BoxDown, Down, Node, Nowhere, OperatorPipe, Pipe};
 use crate::runtime::{Scope, SourceDriver};
 
 /// A source written in the bundle.
+///
+/// ```
+/// use wasmill::prelude::*;
+/// use wasmill::{GuestSource, Poll};
+///
+/// /// The letters from `a` on.
+/// struct Letters(u8);
+///
+/// impl GuestSource for Letters {
+///     type Item = char;
+///     /// The next letter, and the one after the last.
+///     type Split = (u8, u8);
+///
+///     fn splits(&mut self, _parallelism: u32) -> Result<Vec<(u8, u8)>> {
+///         let middle = self.0 / 2;
+///         Ok(vec![(b'a', b'a' + middle), (b'a' + middle, b'a' + self.0)])
+///     }
+///
+///     fn poll(
+///         &mut self,
+///         (next, end): &mut (u8, u8),
+///         max: u32,
+///         emit: &mut impl FnMut(char),
+///     ) -> Result<Poll> {
+///         for _ in 0..max {
+///             if next == end {
+///                 return Ok(Poll::Finished);
+///             }
+///             emit(char::from(*next));
+///             *next += 1;
+///         }
+///         Ok(Poll::More)
+///     }
+/// }
+///
+/// fn letters(env: &Env) -> Result<()> {
+///     env.guest_source(Letters(5)).sink(File::lines("letters"));
+///     Ok(())
+/// }
+///
+/// let outcome = wasmill::testing::Job::new(letters).run()?;
+/// assert_eq!(outcome.lines("Sink: file"), ["a", "b", "c", "d", "e"]);
+/// # wasmill::Result::<()>::Ok(())
+/// ```
 pub trait GuestSource: 'static {
     /// What it makes.
     type Item: Record;
@@ -51,6 +95,17 @@ pub enum Poll {
 
 /// A source of `count` records, each a function of its index: split `s` of `p` makes the indices from
 /// `count · s / p` on.
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// # fn job(env: &Env) -> Result<()> {
+/// let squares = env.guest_source(generate(4, |i| i * i));
+/// # squares.sink(Blackhole);
+/// # Ok(())
+/// # }
+/// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+/// # assert_eq!(outcome.output::<u64>("Sink: blackhole"), [0, 1, 4, 9]);
+/// ```
 pub fn generate<T: Record, F: FnMut(u64) -> T + 'static>(count: u64, f: F) -> Generate<T, F> {
     Generate {
         count,

@@ -1,36 +1,47 @@
 //! Streams: what a program connects operators to.
 
+mod ends;
 pub mod guest_sink;
+mod partition;
+mod settings;
 pub mod stage;
 
 use std::marker::PhantomData;
-use std::rc::Rc;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::bindings::exports::wasmill::dataflow::job::{
-    Chaining, OperatorKind, OperatorSpec, Partitioning,
-};
+use crate::bindings::exports::wasmill::dataflow::job::OperatorKind;
 use crate::codec::Record;
-use crate::connector::Sink;
-use crate::emit::{ByChoice, Plain, Spread};
 use crate::env::{Env, Port};
 use crate::keyed::{ByRef, ByValue, Key, KeyedStream};
-use crate::pipe::{
-    Down, End, EndStage, Exit, Merged, Node, SharedPort, Spreading, Stage, Staged, Upstream, finish,
-};
-use crate::process::{Context, Ended, Process, ProcessStage, SideOutput};
+use crate::pipe::{Down, End, EndStage, Merged, SharedPort, Stage, Staged, Upstream};
+use crate::process::{Context, Ended, Process, ProcessStage};
 use crate::state::OperatorStates;
 
 pub use guest_sink::GuestSink;
-use guest_sink::Writing;
+pub use settings::SinkHandle;
 pub use stage::{Filter, FlatMap, Inspect, Map, TryMap};
 
 /// A stream of records of type `T`.
 ///
 /// The second parameter is what is upstream, as a type that the compiler fuses; it is inferred. In a
-/// function's signature write `Stream<T>` and pass `stream.boxed()`.
+/// function's signature write `Stream<T>` and pass `stream.boxed()`:
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// fn without_comments(lines: Stream<String>) -> Stream<String> {
+///     lines.filter(|line| !line.starts_with('#')).boxed()
+/// }
+///
+/// fn job(env: &Env) -> Result<()> {
+///     let lines = env.source(File::lines("settings"));
+///     without_comments(lines.boxed()).sink(File::lines("out"));
+///     Ok(())
+/// }
+/// # let job = wasmill::testing::Job::new(job).input("Source: file", ["a", "# b"]);
+/// # assert_eq!(job.run().unwrap().lines("Sink: file"), ["a"]);
+/// ```
 pub struct Stream<T, U = BoxStream<T>> {
     env: Env,
     upstream: U,
@@ -111,11 +122,40 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// Turns each record into another one.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// # let numbers = env.guest_source(generate(4, |i| i));
+    /// let out = numbers.map(|n: u64| n * n);
+    /// # out.sink(Blackhole);
+    /// # Ok(())
+    /// # }
+    /// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+    /// # assert_eq!(outcome.output::<u64>("Sink: blackhole"), [0, 1, 4, 9]);
+    /// ```
     pub fn map<O: Record, F: FnMut(T) -> O + 'static>(self, f: F) -> Mapped<T, O, U, F> {
         self.stage("Map", |operator, prev| Map::new(operator, prev, f))
     }
 
     /// Turns each record into another one, or fails the job.
+    ///
+    /// Records that may be bad are better dropped in a `flat_map`, or sent to a
+    /// [`SideOutput`](crate::SideOutput).
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// let lines = env.source(File::lines("numbers"));
+    /// let numbers = lines.try_map(|line| {
+    ///     line.parse::<u64>().with_context(|| format!("the line `{line}`"))
+    /// });
+    /// # numbers.sink(Blackhole);
+    /// # Ok(())
+    /// # }
+    /// # let job = wasmill::testing::Job::new(job).input("Source: file", ["1", "one"]);
+    /// # assert!(job.run().unwrap_err().to_string().contains("the line `one`"));
+    /// ```
     pub fn try_map<O: Record, F: FnMut(T) -> Result<O> + 'static>(
         self,
         f: F,
@@ -124,6 +164,22 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// Turns each record into any number of others.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// let lines = env.source(File::lines("text"));
+    /// let words = lines.flat_map(|line: String, out| {
+    ///     for word in line.split_whitespace() {
+    ///         out.emit(word.to_owned());
+    ///     }
+    /// });
+    /// # words.sink(Blackhole);
+    /// # Ok(())
+    /// # }
+    /// # let job = wasmill::testing::Job::new(job).input("Source: file", ["a b", "", "c"]);
+    /// # assert_eq!(job.run().unwrap().output::<String>("Sink: blackhole"), ["a", "b", "c"]);
+    /// ```
     pub fn flat_map<O: Record, F: FnMut(T, &mut Collector<'_, O>) + 'static>(
         self,
         f: F,
@@ -132,6 +188,18 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// Keeps the records for which the function is true.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// # let numbers = env.guest_source(generate(4, |i| i));
+    /// let out = numbers.filter(|n| n % 2 == 0);
+    /// # out.sink(Blackhole);
+    /// # Ok(())
+    /// # }
+    /// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+    /// # assert_eq!(outcome.output::<u64>("Sink: blackhole"), [0, 2]);
+    /// ```
     pub fn filter<F: FnMut(&T) -> bool + 'static>(self, f: F) -> Filtered<T, U, F>
     where
         T: Record,
@@ -140,6 +208,18 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// Looks at each record and hands it on.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// # let numbers = env.guest_source(generate(4, |i| i));
+    /// let out = numbers.inspect(|n| wasmill::log::debug!("got {n}"));
+    /// # out.sink(Blackhole);
+    /// # Ok(())
+    /// # }
+    /// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+    /// # assert_eq!(outcome.output::<u64>("Sink: blackhole"), [0, 1, 2, 3]);
+    /// ```
     pub fn inspect<F: FnMut(&T) + 'static>(self, f: F) -> Inspected<T, U, F>
     where
         T: Record,
@@ -155,18 +235,20 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     /// ```
     /// # use wasmill::prelude::*;
     /// # fn job(env: &Env) -> Result<()> {
-    /// let numbers = env.guest_source(generate(10, |i| i));
-    /// let seen = numbers.process(|states| {
-    ///     let total = states.list::<u64>("total");
+    /// # let numbers = env.guest_source(generate(4, |i| i));
+    /// let out = numbers.process(|states| {
+    ///     let seen = states.list::<u64>("seen");
     ///     move |number: u64, _cx, out| {
-    ///         total.push(number);
-    ///         out.emit(total.len() as u64);
+    ///         seen.push(number);
+    ///         out.emit(seen.len() as u64);
     ///         Ok(())
     ///     }
     /// });
-    /// # seen.sink(Blackhole); Ok(())
+    /// # out.sink(Blackhole);
+    /// # Ok(())
     /// # }
-    /// # wasmill::testing::describe(job, &[]).unwrap();
+    /// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+    /// # assert_eq!(outcome.output::<u64>("Sink: blackhole"), [1, 2, 3, 4]);
     /// ```
     pub fn process<O, G, F>(self, setup: G) -> Processed<T, O, U, F>
     where
@@ -189,7 +271,7 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
         )
     }
 
-    /// Runs an object that processes records and is told when the input has ended.
+    /// Runs an object that processes records and is told when the input has ended; see [`Process`].
     pub fn process_with<P, G>(self, setup: G) -> ProcessedWith<T, U, P>
     where
         G: FnOnce(&mut OperatorStates) -> P,
@@ -208,6 +290,18 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// Divides the stream by a key: records of equal keys meet in the same subtask.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// # let numbers = env.guest_source(generate(4, |i| i));
+    /// let out = numbers.key_by(|n| n % 2).count();
+    /// # out.sink(Blackhole);
+    /// # Ok(())
+    /// # }
+    /// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+    /// # assert_eq!(outcome.output::<(u64, u64)>("Sink: blackhole"), [(0, 1), (1, 1), (0, 2), (1, 2)]);
+    /// ```
     pub fn key_by<K: Key, F: Fn(&T) -> K + 'static>(self, f: F) -> KeyedStream<T, U, ByValue<F, K>>
     where
         T: Record,
@@ -216,6 +310,18 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// As [`Stream::key_by`] for a key that lies inside the record; spares the copy of the key.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// let words = env.source(File::lines("words"));
+    /// let counts = words.key_by_ref(|word| word.as_str()).count();
+    /// # counts.sink(File::csv("out"));
+    /// # Ok(())
+    /// # }
+    /// # let job = wasmill::testing::Job::new(job).input("Source: file", ["a", "b", "a"]);
+    /// # assert_eq!(job.run().unwrap().lines("Sink: file"), ["a,1", "b,1", "a,2"]);
+    /// ```
     pub fn key_by_ref<Q, F>(self, f: F) -> KeyedStream<T, U, ByRef<F, Q>>
     where
         T: Record,
@@ -227,6 +333,19 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     }
 
     /// The records of both streams, in any order.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// # let numbers = env.guest_source(generate(4, |i| i));
+    /// let more = env.guest_source(generate(2, |i| 10 + i));
+    /// let out = numbers.union(more);
+    /// # out.sink(Blackhole);
+    /// # Ok(())
+    /// # }
+    /// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+    /// # assert_eq!(outcome.output::<u64>("Sink: blackhole"), [0, 1, 2, 3, 10, 11]);
+    /// ```
     pub fn union<V: Upstream<T>>(self, other: Stream<T, V>) -> Stream<T, Merged<U, V>>
     where
         T: Record,
@@ -235,40 +354,21 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
         Stream::new(&env, Merged(self.upstream, other.upstream))
     }
 
-    /// Spreads records over all subtasks of the next operator in turn.
-    pub fn rebalance(self) -> Stream<T, Spreading<U, Plain>> {
-        self.spread(Plain(Partitioning::Rebalance))
-    }
-
-    /// Spreads records over a fixed share of the next operator's subtasks in turn.
-    pub fn rescale(self) -> Stream<T, Spreading<U, Plain>> {
-        self.spread(Plain(Partitioning::Rescale))
-    }
-
-    /// Sends each record to a random subtask of the next operator.
-    pub fn shuffle(self) -> Stream<T, Spreading<U, Plain>> {
-        self.spread(Plain(Partitioning::Shuffle))
-    }
-
-    /// Sends each record to every subtask of the next operator.
-    pub fn broadcast(self) -> Stream<T, Spreading<U, Plain>> {
-        self.spread(Plain(Partitioning::Broadcast))
-    }
-
-    /// Sends all records to subtask 0 of the next operator.
-    pub fn global(self) -> Stream<T, Spreading<U, Plain>> {
-        self.spread(Plain(Partitioning::Global))
-    }
-
-    /// Sends each record to the subtask that the function chooses among `n` (its second argument).
-    pub fn partition_custom<F: Fn(&T, u32) -> u32 + 'static>(
-        self,
-        f: F,
-    ) -> Stream<T, Spreading<U, ByChoice<F>>> {
-        self.spread(ByChoice(Rc::new(f)))
-    }
-
     /// A stream that several operators can read: clone it for each.
+    ///
+    /// ```
+    /// # use wasmill::prelude::*;
+    /// # fn job(env: &Env) -> Result<()> {
+    /// # let numbers = env.guest_source(generate(4, |i| i));
+    /// let numbers = numbers.shared();
+    /// let squares = numbers.clone().map(|n| n * n);
+    /// let out = squares.union(numbers.filter(|n| *n > 2));
+    /// # out.sink(Blackhole);
+    /// # Ok(())
+    /// # }
+    /// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+    /// # assert_eq!(outcome.output::<u64>("Sink: blackhole"), [0, 1, 4, 9, 3]);
+    /// ```
     pub fn shared(self) -> Stream<T, SharedPort<T>>
     where
         T: Record + Clone,
@@ -285,94 +385,6 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
         self.shared()
     }
 
-    /// Ends the stream in a sink written in the bundle.
-    ///
-    /// ```
-    /// # use wasmill::prelude::*;
-    /// # use wasmill::testing::Job;
-    /// struct Sum(u64);
-    ///
-    /// impl wasmill::GuestSink<u64> for Sum {
-    ///     fn write(&mut self, number: &u64) -> Result<()> {
-    ///         self.0 += number;
-    ///         Ok(())
-    ///     }
-    ///
-    ///     fn end(&mut self) -> Result<()> {
-    ///         wasmill::metrics::add("sum", self.0);
-    ///         Ok(())
-    ///     }
-    /// }
-    ///
-    /// fn sum(env: &Env) -> Result<()> {
-    ///     env.guest_source(generate(10, |i| i)).sink_with(Sum(0));
-    ///     Ok(())
-    /// }
-    ///
-    /// assert_eq!(Job::new(sum).run()?.counter("sum"), 45);
-    /// # wasmill::Result::<()>::Ok(())
-    /// ```
-    pub fn sink_with<S: GuestSink<T>>(self, sink: S) -> SinkHandle {
-        let env = self.env;
-        let operator = env.add_operator("Sink: guest", OperatorKind::Guest, Vec::new());
-        // It has no output that anybody could read.
-        env.discard(operator);
-        let prev = self.upstream.connect(&env, Port { operator, input: 0 });
-        finish(prev, &env, |scope| Writing::new(scope, operator, sink));
-        SinkHandle { env, operator }
-    }
-
-    /// Writes the records to a connector of the host, for instance [`File::csv`](crate::File::csv).
-    pub fn sink<S: Sink<T>>(self, sink: S) -> SinkHandle
-    where
-        T: Record,
-    {
-        let (connector, encoder) = sink.into_parts();
-        let name = format!("Sink: {}", connector.name);
-        let env = self.env;
-        let operator = env.add_operator(&name, OperatorKind::SinkConnector(connector), Vec::new());
-        let exit = Exit {
-            to: Port { operator, input: 0 },
-            format: S::FORMAT,
-        };
-        self.upstream
-            .write(&env, exit, encoder, Plain(Partitioning::Forward));
-        SinkHandle { env, operator }
-    }
-
-    /// Runs what leads here, although nobody reads its records: for its effects or its side outputs.
-    ///
-    /// ```
-    /// # use wasmill::prelude::*;
-    /// # use wasmill::testing::Job;
-    /// fn counts_only(env: &Env) -> Result<()> {
-    ///     let numbers = env.guest_source(generate(10, |i| i));
-    ///     numbers.inspect(|_| wasmill::metrics::add("seen", 1)).discard();
-    ///     Ok(())
-    /// }
-    ///
-    /// assert_eq!(Job::new(counts_only).run()?.counter("seen"), 10);
-    /// # wasmill::Result::<()>::Ok(())
-    /// ```
-    pub fn discard(self)
-    where
-        T: Record,
-    {
-        self.upstream.discard(&self.env);
-    }
-
-    fn spread<S: Spread<T>>(self, spread: S) -> Stream<T, Spreading<U, S>> {
-        let env = self.env.clone();
-        Stream {
-            env,
-            upstream: Spreading {
-                upstream: self.upstream,
-                spread,
-            },
-            records: PhantomData,
-        }
-    }
-
     fn stage<O: Record, G: Stage<O>>(
         self,
         name: &str,
@@ -383,99 +395,5 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
             .upstream
             .connect(&self.env, Port { operator, input: 0 });
         Stream::new(&self.env, End(Staged(make(operator, prev))))
-    }
-}
-
-/// Settings of the operator that made the stream.
-impl<T: 'static, U: Node> Stream<T, U> {
-    /// Names the operator.
-    pub fn name(self, name: impl Into<String>) -> Self {
-        self.edit(|operator| operator.name = name.into())
-    }
-
-    /// Ties the operator to its state across versions of the program.
-    pub fn uid(self, uid: impl Into<String>) -> Self {
-        self.edit(|operator| operator.uid = Some(uid.into()))
-    }
-
-    /// Sets the number of subtasks.
-    pub fn parallelism(self, parallelism: u32) -> Self {
-        self.edit(|operator| operator.parallelism = Some(parallelism))
-    }
-
-    /// Sets the number of key groups: the upper bound of the parallelism for ever.
-    pub fn max_parallelism(self, max_parallelism: u32) -> Self {
-        self.edit(|operator| operator.max_parallelism = Some(max_parallelism))
-    }
-
-    /// Puts the operator into a slot sharing group: operators of different groups share no slot.
-    pub fn slot_sharing_group(self, group: impl Into<String>) -> Self {
-        self.edit(|operator| operator.slot_sharing_group = Some(group.into()))
-    }
-
-    /// Runs subtasks of equal index of all operators with the same constraint in one slot.
-    pub fn co_location(self, constraint: impl Into<String>) -> Self {
-        self.edit(|operator| operator.co_location = Some(constraint.into()))
-    }
-
-    /// Starts a new chain at the operator.
-    pub fn start_new_chain(self) -> Self {
-        self.edit(|operator| operator.chaining = Chaining::Head)
-    }
-
-    /// Keeps the operator out of every chain.
-    pub fn disable_chaining(self) -> Self {
-        self.edit(|operator| operator.chaining = Chaining::Never)
-    }
-
-    /// The records that the operator emitted to a side output.
-    pub fn side_output<S: Record + Clone>(&self, side: &SideOutput<S>) -> Stream<S> {
-        let operator = self.upstream.operator();
-        let (output, outlet) = side.attach(&self.env, operator);
-        Stream::new(&self.env, SharedPort::new(operator, output, outlet))
-    }
-
-    fn edit(self, change: impl FnOnce(&mut OperatorSpec)) -> Self {
-        self.env.edit(self.upstream.operator(), change);
-        self
-    }
-}
-
-/// A sink that has been added to the graph, for naming and setting it.
-#[derive(Debug)]
-pub struct SinkHandle {
-    env: Env,
-    operator: u32,
-}
-
-impl SinkHandle {
-    /// Names the sink.
-    pub fn name(self, name: impl Into<String>) -> Self {
-        self.edit(|operator| operator.name = name.into())
-    }
-
-    /// Ties the sink to its state across versions of the program.
-    pub fn uid(self, uid: impl Into<String>) -> Self {
-        self.edit(|operator| operator.uid = Some(uid.into()))
-    }
-
-    /// Sets the number of subtasks.
-    pub fn parallelism(self, parallelism: u32) -> Self {
-        self.edit(|operator| operator.parallelism = Some(parallelism))
-    }
-
-    /// Puts the sink into a slot sharing group.
-    pub fn slot_sharing_group(self, group: impl Into<String>) -> Self {
-        self.edit(|operator| operator.slot_sharing_group = Some(group.into()))
-    }
-
-    /// Keeps the sink out of every chain.
-    pub fn disable_chaining(self) -> Self {
-        self.edit(|operator| operator.chaining = Chaining::Never)
-    }
-
-    fn edit(self, change: impl FnOnce(&mut OperatorSpec)) -> Self {
-        self.env.edit(self.operator, change);
-        self
     }
 }

@@ -64,6 +64,48 @@ impl<T: Record + Clone, K, F: FnMut(T, T) -> T + 'static> KeyedLogic<T, K> for R
 }
 
 /// Folds records into an accumulator.
+///
+/// ```
+/// use wasmill::prelude::*;
+///
+/// struct Average;
+///
+/// impl Aggregate<(String, f64)> for Average {
+///     type Accumulator = (f64, u64);
+///     type Out = f64;
+///
+///     fn create(&self) -> (f64, u64) {
+///         (0.0, 0)
+///     }
+///
+///     fn add(&self, (sum, count): &mut (f64, u64), (_, price): (String, f64)) {
+///         *sum += price;
+///         *count += 1;
+///     }
+///
+///     fn result(&self, (sum, count): &(f64, u64)) -> f64 {
+///         sum / *count as f64
+///     }
+///
+///     fn merge(&self, accumulator: &mut (f64, u64), other: (f64, u64)) {
+///         accumulator.0 += other.0;
+///         accumulator.1 += other.1;
+///     }
+/// }
+///
+/// fn average_prices(env: &Env) -> Result<()> {
+///     let trades = env.source(File::csv("trades"));
+///     let averages = trades.key_by(|trade: &(String, f64)| trade.0.clone()).aggregate(Average);
+///     averages.sink(File::csv("averages"));
+///     Ok(())
+/// }
+///
+/// let outcome = wasmill::testing::Job::new(average_prices)
+///     .input("Source: file", [("A", 1.0), ("A", 2.0)])
+///     .run()?;
+/// assert_eq!(outcome.lines("Sink: file"), ["A,1.0", "A,1.5"]);
+/// # wasmill::Result::<()>::Ok(())
+/// ```
 pub trait Aggregate<T>: 'static {
     /// What is kept per key.
     type Accumulator: Record;
@@ -181,6 +223,46 @@ where
 }
 
 /// An object that processes the records of a keyed stream.
+///
+/// ```
+/// use wasmill::prelude::*;
+/// use wasmill::state::ValueState;
+/// use wasmill::{Collector, KeyedContext, KeyedProcess};
+///
+/// /// Emits by how much the value of a key has changed.
+/// struct Change {
+///     last: ValueState<i64>,
+/// }
+///
+/// impl KeyedProcess<String, (String, i64)> for Change {
+///     type Out = (String, i64);
+///
+///     fn process(
+///         &mut self,
+///         (_, value): (String, i64),
+///         cx: &mut KeyedContext<'_, String>,
+///         out: &mut Collector<'_, (String, i64)>,
+///     ) -> Result<()> {
+///         let last = self.last.get()?.unwrap_or_default();
+///         self.last.set(value);
+///         out.emit((cx.key().clone(), value - last));
+///         Ok(())
+///     }
+/// }
+///
+/// fn changes(env: &Env) -> Result<()> {
+///     let values = env.source(File::csv("values"));
+///     let keyed = values.key_by(|(key, _): &(String, i64)| key.clone());
+///     keyed.process_with(|states| Change { last: states.value("last") }).sink(File::csv("changes"));
+///     Ok(())
+/// }
+///
+/// let outcome = wasmill::testing::Job::new(changes)
+///     .input("Source: file", [("a", 5), ("a", 3)])
+///     .run()?;
+/// assert_eq!(outcome.lines("Sink: file"), ["a,5", "a,-2"]);
+/// # wasmill::Result::<()>::Ok(())
+/// ```
 pub trait KeyedProcess<K, T>: 'static {
     /// What it emits.
     type Out: Record;

@@ -38,6 +38,7 @@ impl ChangeList {
     }
 
     /// Removes a row.
+    #[inline]
     pub(crate) fn delete(&mut self, key: &[u8], sub_key: &[u8]) {
         self.changes
             .values
@@ -72,6 +73,7 @@ impl ChangeList {
         }
     }
 
+    #[inline]
     fn change(&mut self, kind: ChangeKind, key: &[u8], sub_key: &[u8]) {
         self.changes.kinds.push(kind);
         for (blobs, bytes) in [

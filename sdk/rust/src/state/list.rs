@@ -19,6 +19,25 @@ use crate::host::{self, Blobs, blobs_iter};
 const PAGE_ROWS: u32 = 1024;
 
 /// A list per key.
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// # fn job(env: &Env) -> Result<()> {
+/// # let numbers = env.guest_source(generate(6, |i| i));
+/// let out = numbers.key_by(|n| n % 2).process(|states| {
+///     let seen = states.list::<u64>("seen");
+///     move |n: u64, _cx, out| {
+///         seen.add(n)?;
+///         out.emit(seen.get()?);
+///         Ok(())
+///     }
+/// });
+/// # out.sink(Blackhole);
+/// # Ok(())
+/// # }
+/// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+/// # assert_eq!(outcome.output::<Vec<u64>>("Sink: blackhole"), [vec![0], vec![1], vec![0, 2], vec![1, 3], vec![0, 2, 4], vec![1, 3, 5]]);
+/// ```
 pub struct ListState<V> {
     column: Rc<RefCell<ListColumn<V>>>,
     cursor: Rc<Cursor>,

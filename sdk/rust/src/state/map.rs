@@ -23,6 +23,27 @@ type HashMap<K, V> = hashbrown::HashMap<K, V, FixedState>;
 const PAGE_ROWS: u32 = 1024;
 
 /// A map per key.
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// # fn job(env: &Env) -> Result<()> {
+/// # let numbers = env.guest_source(generate(6, |i| i));
+/// let out = numbers.key_by(|n| n % 2).process(|states| {
+///     let counts = states.map::<bool, u64>("small and large");
+///     move |n: u64, _cx, out| {
+///         let is_large = n > 3;
+///         let count = counts.get(&is_large)?.unwrap_or_default() + 1;
+///         counts.insert(is_large, count)?;
+///         out.emit(count);
+///         Ok(())
+///     }
+/// });
+/// # out.sink(Blackhole);
+/// # Ok(())
+/// # }
+/// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+/// # assert_eq!(outcome.output::<u64>("Sink: blackhole"), [1, 1, 2, 2, 1, 1]);
+/// ```
 pub struct MapState<K, V> {
     column: Rc<RefCell<MapColumn<K, V>>>,
     cursor: Rc<Cursor>,

@@ -152,6 +152,29 @@ enum Either<K, V> {
 }
 
 /// A list of a subtask.
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// fn every_third(env: &Env) -> Result<()> {
+///     let numbers = env.guest_source(generate(7, |i| i));
+///     let thirds = numbers.process(|states| {
+///         let waiting = states.list::<u64>("waiting");
+///         move |n: u64, _cx, out| {
+///             waiting.push(n);
+///             if waiting.len() == 3 {
+///                 out.emit(waiting.with(std::mem::take));
+///             }
+///             Ok(())
+///         }
+///     });
+///     thirds.sink(Blackhole);
+///     Ok(())
+/// }
+///
+/// let outcome = wasmill::testing::Job::new(every_third).run()?;
+/// assert_eq!(outcome.output::<Vec<u64>>("Sink: blackhole"), [[0, 1, 2], [3, 4, 5]]);
+/// # wasmill::Result::<()>::Ok(())
+/// ```
 pub struct OperatorList<T> {
     operator: u32,
     state: u32,
@@ -192,7 +215,7 @@ impl<T: Record> OperatorList<T> {
         self.items.borrow().is_empty()
     }
 
-    /// Changes the list.
+    /// Changes the list. The function must not use the list by this handle or another.
     pub fn with<R>(&self, f: impl FnOnce(&mut Vec<T>) -> R) -> R {
         f(&mut self.items.borrow_mut())
     }
@@ -213,7 +236,30 @@ impl<T: Record> Snapshot for OperatorList<T> {
     }
 }
 
-/// A map that is equal in all subtasks.
+/// A map that is equal in all subtasks, since all read the same broadcast records.
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// fn settings(env: &Env) -> Result<()> {
+///     let lines = env.source(File::lines("settings")).broadcast();
+///     let known = lines.process(|states| {
+///         let known = states.broadcast::<String, String>("known");
+///         move |line: String, _cx, out| {
+///             if let Some((name, value)) = line.split_once('=') {
+///                 known.insert(name.to_owned(), value.to_owned());
+///             }
+///             out.emit(known.read(|map| map.len()));
+///             Ok(())
+///         }
+///     });
+///     known.sink(Blackhole);
+///     Ok(())
+/// }
+///
+/// let job = wasmill::testing::Job::new(settings).input("Source: file", ["a=1", "b=2", "a=3"]);
+/// assert_eq!(job.run()?.output::<usize>("Sink: blackhole"), [1, 2, 2]);
+/// # wasmill::Result::<()>::Ok(())
+/// ```
 pub struct BroadcastState<K, V> {
     operator: u32,
     state: u32,

@@ -13,6 +13,25 @@ use crate::host::{self, Blobs, blobs_iter, empty_blobs};
 use crate::keyed::Aggregate;
 
 /// One value per key.
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// # fn job(env: &Env) -> Result<()> {
+/// # let numbers = env.guest_source(generate(6, |i| i));
+/// let out = numbers.key_by(|n| n % 2).process(|states| {
+///     let last = states.value::<u64>("last");
+///     move |n: u64, _cx, out| {
+///         out.emit(last.get()?);
+///         last.set(n);
+///         Ok(())
+///     }
+/// });
+/// # out.sink(Blackhole);
+/// # Ok(())
+/// # }
+/// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+/// # assert_eq!(outcome.output::<Option<u64>>("Sink: blackhole"), [None, None, Some(0), Some(1), Some(2), Some(3)]);
+/// ```
 pub struct ValueState<V> {
     column: Rc<RefCell<ValueColumn<V>>>,
     cursor: Rc<Cursor>,
@@ -67,7 +86,8 @@ impl<V: Record> ValueState<V> {
         self.overwrite(None);
     }
 
-    /// Changes the value of the current key in place; `None` removes it.
+    /// Changes the value of the current key in place; `None` removes it. The function must not use the
+    /// state itself.
     ///
     /// # Errors
     /// As [`ValueState::get`].
@@ -93,6 +113,25 @@ impl<V: Record> ValueState<V> {
 }
 
 /// One value per key into which others are folded.
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// # fn job(env: &Env) -> Result<()> {
+/// # let numbers = env.guest_source(generate(6, |i| i));
+/// let out = numbers.key_by(|n| n % 2).process(|states| {
+///     let largest = states.reducing("largest", u64::max);
+///     move |n: u64, _cx, out| {
+///         largest.add(n * 7 % 5)?;
+///         out.emit(largest.get()?);
+///         Ok(())
+///     }
+/// });
+/// # out.sink(Blackhole);
+/// # Ok(())
+/// # }
+/// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+/// # assert_eq!(outcome.output::<Option<u64>>("Sink: blackhole"), [0, 2, 4, 2, 4, 2].map(Some));
+/// ```
 pub struct ReducingState<V> {
     value: ValueState<V>,
     f: Rc<dyn Fn(V, V) -> V>,
@@ -143,7 +182,26 @@ impl<V: Record> ReducingState<V> {
     }
 }
 
-/// One accumulator per key.
+/// One accumulator per key; see [`Aggregate`].
+///
+/// ```
+/// # use wasmill::prelude::*;
+/// # fn job(env: &Env) -> Result<()> {
+/// # let numbers = env.guest_source(generate(6, |i| i));
+/// let out = numbers.key_by(|n| n % 2).process(|states| {
+///     let count = states.aggregating::<u64, _>("count", Count);
+///     move |n: u64, _cx, out| {
+///         count.add(n)?;
+///         out.emit(count.get()?);
+///         Ok(())
+///     }
+/// });
+/// # out.sink(Blackhole);
+/// # Ok(())
+/// # }
+/// # let outcome = wasmill::testing::Job::new(job).run().unwrap();
+/// # assert_eq!(outcome.output::<Option<u64>>("Sink: blackhole"), [1, 1, 2, 2, 3, 3].map(Some));
+/// ```
 pub struct AggregatingState<T, A: Aggregate<T>> {
     value: ValueState<A::Accumulator>,
     aggregate: A,
@@ -369,15 +427,18 @@ pub(crate) struct Average {
 const SAMPLES: usize = 64;
 
 impl Average {
+    #[inline]
     pub(crate) fn add(&mut self, bytes: usize) {
         self.total += bytes;
         self.count += 1;
     }
 
+    #[inline]
     pub(crate) fn wants_samples(&self) -> bool {
         self.count < SAMPLES
     }
 
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.total / self.count.max(1)
     }
