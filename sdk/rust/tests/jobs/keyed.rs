@@ -6,7 +6,7 @@ use wasmill::prelude::*;
 use wasmill::testing::Job;
 use wasmill::{Collector, KeyedContext, KeyedProcess, Stream};
 
-use crate::shapes::every_shape;
+use crate::shapes::{check_records, every_shape};
 
 type Pair = (String, i64);
 
@@ -210,4 +210,32 @@ fn keys_of_every_type_work() {
             assert_eq!(outcome.output::<u64>(sink).len(), 200, "{shape}, {sink}");
         }
     });
+}
+
+#[test]
+fn keyed_records_keep_their_time_and_their_key_whatever_is_cached() {
+    fn main(env: &Env) -> Result<()> {
+        let source = env.source(File::json_lines("x")).parallelism(1);
+        let keyed = source.key_by(|n: &u64| n % 9);
+        let timed = keyed.process(|states| {
+            let seen = states.value::<u64>("seen");
+            move |n: u64, cx, out| {
+                seen.set(n);
+                out.emit((n, *cx.key(), cx.timestamp()));
+                Ok(())
+            }
+        });
+        timed.sink(Blackhole).name("out");
+        Ok(())
+    }
+    let expected: Vec<_> = (0..40_u64)
+        .map(|n| (n, n % 9, Some(n as i64 * 5)))
+        .collect();
+    for cache_bytes in [0, 300, 1 << 20] {
+        let timed = (0..40_u64).map(|n| (n as i64 * 5, n));
+        let job = Job::new(main)
+            .input_timed("Source: file", timed)
+            .cache_bytes(cache_bytes);
+        check_records(&job, "out", expected.clone());
+    }
 }

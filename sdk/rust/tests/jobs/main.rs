@@ -4,6 +4,7 @@
 //! results.
 
 mod arguments;
+mod chains;
 mod failures;
 mod keyed;
 mod operators;

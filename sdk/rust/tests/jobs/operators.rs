@@ -2,7 +2,7 @@
 
 use wasmill::prelude::*;
 use wasmill::testing::Job;
-use wasmill::{Collector, Process, ProcessContext, Stream, log, metrics};
+use wasmill::{Collector, GuestSink, Process, ProcessContext, Stream, log, metrics};
 
 use crate::shapes::{check_records, every_shape};
 
@@ -214,4 +214,40 @@ fn sinks_get_records_in_their_own_form() {
     assert_eq!(outcome.lines("print"), ["(5, \"a \\\"5\\\", b\")"]);
     assert_eq!(outcome.lines("text"), ["a \"5\", b"]);
     assert_eq!(outcome.output::<String>("text"), outcome.lines("text"));
+}
+
+/// Counts what it sees, in a metric.
+struct Tally(u64);
+
+impl GuestSink<u64> for Tally {
+    fn write(&mut self, record: &u64) -> Result<()> {
+        self.0 += record;
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<()> {
+        metrics::add("tally", self.0);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_of_the_bundle_gets_every_record_and_the_end() {
+    fn main(env: &Env) -> Result<()> {
+        let numbers = source(env);
+        numbers.clone().sink_with(Tally(0));
+        numbers
+            .map(|n| n * 10)
+            .rebalance()
+            .sink_with(Tally(0))
+            .name("tally");
+        Ok(())
+    }
+    every_shape(&numbers(main), |outcome, shape| {
+        assert_eq!(
+            outcome.counter("tally"),
+            11 * NUMBERS.sum::<u64>(),
+            "{shape}"
+        );
+    });
 }
