@@ -129,7 +129,7 @@ impl Operator<TaskHost> for Native {
     fn snapshot(&mut self, _: u64) -> Result<Vec<OperatorState>, TaskFailure> {
         self.call(Instance::snapshot).map(|states| {
             let state = |state: wit::OperatorState| OperatorState {
-                operator: wasmill_types::id::OperatorId(state.operator),
+                operator: OperatorId(state.operator),
                 state: state.state,
                 items: Blobs { ends: state.items.ends, data: state.items.data },
             };
