@@ -5,11 +5,16 @@
 //! process at once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use wasmill_actor::CancelToken;
+use wasmill_actor::{CancelToken, Clock};
 
 use crate::failure::Exit;
 use crate::screen::Screen;
+
+/// Signals that follow the first this closely are the same: `timeout` and some terminals send one to the
+/// process and one to its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(300);
 
 /// How far the command is, as the signal handler sees it; clones are the same.
 #[derive(Debug, Clone)]
@@ -25,24 +30,28 @@ enum Stage {
     Starting,
     /// The job runs.
     Running(CancelToken),
-    /// A signal came.
-    Stopping,
+    /// A signal came, at this time.
+    Stopping(Duration),
 }
 
 /// What a signal does.
 #[derive(Debug)]
 enum Response {
     Exit,
-    /// The job is stopped as soon as it has started.
-    Remember,
+    /// Nothing more: the job stops, or will as soon as it has started.
+    Wait,
     Cancel(CancelToken),
 }
 
 impl Stage {
-    fn handle_signal(&mut self) -> Response {
-        match std::mem::replace(self, Self::Stopping) {
-            Self::Preparing | Self::Stopping => Response::Exit,
-            Self::Starting => Response::Remember,
+    fn handle_signal(&mut self, now: Duration) -> Response {
+        match std::mem::replace(self, Self::Stopping(now)) {
+            Self::Stopping(since) if now.saturating_sub(since) < SAME_SIGNAL => {
+                *self = Self::Stopping(since);
+                Response::Wait
+            }
+            Self::Preparing | Self::Stopping(_) => Response::Exit,
+            Self::Starting => Response::Wait,
             Self::Running(token) => Response::Cancel(token),
         }
     }
@@ -50,17 +59,17 @@ impl Stage {
 
 impl Interrupt {
     /// Takes the signals over, for the rest of the process.
-    pub(crate) fn install(screen: Screen) -> Self {
+    pub(crate) fn install(screen: Screen, clock: Clock) -> Self {
         let interrupt = Self {
             stage: Arc::new(Mutex::new(Stage::Preparing)),
         };
         let handler = interrupt.clone();
         let installed = ctrlc::set_handler(move || {
             // The lock is not held while the job's callbacks run.
-            let response = handler.stage().handle_signal();
+            let response = handler.stage().handle_signal(clock.monotonic());
             match response {
                 Response::Cancel(token) => token.cancel(),
-                Response::Remember => {}
+                Response::Wait => {}
                 Response::Exit => {
                     screen.erase();
                     std::process::exit(Exit::Cancelled.code().into());
@@ -81,7 +90,7 @@ impl Interrupt {
     /// The job runs and can be cancelled; it is, if a signal came while it started.
     pub(crate) fn running(&self, token: CancelToken) {
         let mut stage = self.stage();
-        if matches!(*stage, Stage::Stopping) {
+        if matches!(*stage, Stage::Stopping(_)) {
             drop(stage);
             token.cancel();
         } else {
@@ -101,18 +110,17 @@ mod tests {
 
     #[test]
     fn the_first_signal_cancels_a_job_and_the_second_exits() {
+        let at = Duration::from_millis;
+        let live = || Stage::Running(CancelToken::new());
         for (stage, first) in [
             (Stage::Preparing, "Exit"),
-            (Stage::Starting, "Remember"),
-            (
-                Stage::Running(CancelToken::new()),
-                "Cancel(CancelToken(live))",
-            ),
-            (Stage::Stopping, "Exit"),
+            (Stage::Starting, "Wait"),
+            (live(), "Cancel(CancelToken(live))"),
+            (Stage::Stopping(at(0)), "Exit"),
         ] {
             let mut stage = stage;
-            assert_eq!(format!("{:?}", stage.handle_signal()), first);
-            assert_eq!(format!("{:?}", stage.handle_signal()), "Exit");
+            let responses = [1000, 1299, 1300].map(|ms| format!("{:?}", stage.handle_signal(at(ms))));
+            assert_eq!(responses, [first, "Wait", "Exit"]);
         }
     }
 
@@ -123,7 +131,7 @@ mod tests {
                 stage: Arc::new(Mutex::new(Stage::Starting)),
             };
             if signalled {
-                interrupt.stage().handle_signal();
+                interrupt.stage().handle_signal(Duration::from_secs(1));
             }
             let token = CancelToken::new();
             interrupt.running(token.clone());

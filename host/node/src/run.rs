@@ -36,7 +36,7 @@ pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Ex
             "this version runs jobs in its own process only; add `--local`: wasmill run --local {bundle}"
         )));
     }
-    let interrupt = Interrupt::install(screen.clone());
+    let interrupt = Interrupt::install(screen.clone(), clock.clone());
     let settings = settings(&args);
     let shown = Shown {
         json: args.json,
@@ -45,6 +45,7 @@ pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Ex
     let submission = Submission::local(args.bundle, args.args.clone(), settings.clone());
     let bundle = submission.load(clock.clone())?;
     let graph = submission.graph(&bundle)?;
+    submission.check_connectors(&graph)?;
 
     let mut rng = Rng::from_entropy();
     let job_id = JobId(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()));
