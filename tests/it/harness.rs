@@ -14,7 +14,7 @@ use std::path::Path;
 pub(crate) use golden::check_golden;
 pub(crate) use guests::bundle;
 pub(crate) use output::{assert_nothing_written, lines_of_parts, parts};
-pub(crate) use program::{Ended, Running, Wasmill};
+pub(crate) use program::{Ended, Wasmill};
 
 /// The root of the checkout.
 pub(crate) fn root() -> &'static Path {

@@ -3,6 +3,11 @@
 //! [`tidy`] and [`bindings`] read the sources. The others build guests from source and run the real
 //! `wasmill` through [`harness`]; what they check is what a user sees: exit codes, messages, files.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot prepare itself has failed"
+)]
+
 mod bad_input;
 mod bindings;
 mod cli;

@@ -47,10 +47,14 @@ fn component(world: &str, more: &str) -> Vec<u8> {
     let package = resolve.push_str("w.wit", &text).unwrap();
     let world = resolve.select_world(&[package], Some("w")).unwrap();
     let mut module = dummy_module(&resolve, world, ManglingAndAbi::Standard32);
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    let mut encoder = ComponentEncoder::default().validate(true);
-    encoder = encoder.module(&module).unwrap();
-    encoder.encode().unwrap()
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).unwrap();
+    let mut encoder = ComponentEncoder::default();
+    encoder
+        .module(&module)
+        .unwrap()
+        .validate(true)
+        .encode()
+        .unwrap()
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn a_program_that_cannot_describe_its_graph_says_why() {
     for (args, told) in [
         (
             &[] as &[&str],
-            &["`--output` is missing", " -- "] as &[&str],
+            &["`--output` is missing", "after `--`"] as &[&str],
         ),
         (&["--output", "o"], &["`--input` is missing"]),
         (

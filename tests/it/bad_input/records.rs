@@ -122,18 +122,35 @@ fn json_that_is_malformed_or_something_else() {
 }
 
 #[test]
-fn csv_with_rows_that_do_not_fit() {
+fn csv_with_rows_of_the_wrong_length() {
     check(&Case {
         guest: "map-filter",
         args: &["--above", "0"],
         file: "readings.csv",
-        bytes: b"sensor,celsius\na,10\nb,warm\nc\nd,20,extra\ne,30\n".to_vec(),
+        bytes: b"sensor,celsius\na,10\nc\nd,20,extra\ne,30\n".to_vec(),
         at: 20,
-        told: &["celsius"],
-        bad_records: 3,
+        told: &["1 fields", "header has 2"],
+        bad_records: 2,
         output: &[
             r#"{"sensor":"a","fahrenheit":50.0}"#,
             r#"{"sensor":"e","fahrenheit":86.0}"#,
+        ],
+    });
+}
+
+#[test]
+fn csv_with_fields_of_the_wrong_kind() {
+    check(&Case {
+        guest: "map-filter",
+        args: &["--above", "0"],
+        file: "readings.csv",
+        bytes: b"sensor,celsius\na,10\nb,warm\nc,\nd,1e1\n".to_vec(),
+        at: 20,
+        told: &["`celsius` is `warm`", "number"],
+        bad_records: 2,
+        output: &[
+            r#"{"sensor":"a","fahrenheit":50.0}"#,
+            r#"{"sensor":"d","fahrenheit":50.0}"#,
         ],
     });
 }

@@ -159,7 +159,10 @@ impl Running {
         let stderr = self.child.as_mut().and_then(|child| child.stderr.as_mut());
         let stderr = stderr.expect("it runs, and its standard error is a pipe");
         let mut line = Vec::new();
-        // Byte by byte, so that nothing behind the line is taken away from `end`.
+        #[expect(
+            clippy::unbuffered_bytes,
+            reason = "what a buffer reads beyond the line would be lost to `end`"
+        )]
         for byte in stderr.bytes() {
             line.push(byte.unwrap());
             if line.ends_with(b"\n") {

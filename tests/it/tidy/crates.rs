@@ -8,6 +8,7 @@ use std::process::Command;
 use serde::Deserialize;
 
 use super::report;
+use super::sources::{Source, sources};
 use crate::harness::root;
 
 /// The crates and which of the others each may import: `types` at the bottom, `node` on top.
@@ -159,4 +160,34 @@ fn contained_dependencies_stay_where_they_are() {
         }
     }
     report("dependencies in the wrong crate", &findings);
+}
+
+#[test]
+fn every_guest_is_run_by_a_test() {
+    /// Guests that other commands run.
+    const ELSEWHERE: [&str; 1] = ["bench"];
+    let tests = sources_of_tests();
+    let mut findings = Vec::new();
+    for package in packages().iter().filter(|package| package.row() == GUEST) {
+        let place = package
+            .manifest_path
+            .rsplit_once("/guest-examples/")
+            .unwrap()
+            .1;
+        let guest = place.trim_end_matches("/Cargo.toml");
+        if !ELSEWHERE.contains(&guest) && !tests.contains(&format!("\"{guest}\"")) {
+            findings.push(format!("no test in tests/it runs `{guest}`"));
+        }
+    }
+    report("guests without a test", &findings);
+}
+
+/// The text of all tests of this crate.
+fn sources_of_tests() -> String {
+    let is_test = |source: &Source| source.path.starts_with("tests/it/");
+    sources()
+        .into_iter()
+        .filter(is_test)
+        .map(|source| source.text)
+        .collect()
 }

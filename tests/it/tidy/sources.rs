@@ -33,13 +33,15 @@ const FORBIDDEN: [(&str, &str, &str); 5] = [
     ("#[should", "_panic", "assert the error"),
 ];
 
-struct Source {
-    path: String,
-    text: String,
+/// A source file.
+pub(super) struct Source {
+    /// Its path in the checkout.
+    pub(super) path: String,
+    pub(super) text: String,
 }
 
 /// All sources in Rust; the directories that tools write are left out.
-fn sources() -> Vec<Source> {
+pub(super) fn sources() -> Vec<Source> {
     let mut files = Vec::new();
     for home in HOMES {
         collect(&root().join(home), &mut files);

@@ -28,6 +28,9 @@ pub const KINDS: [&str; 14] = [
     "too-many-operators",
 ];
 
+/// The fields of the made-up records.
+const FIELDS: &str = r#"{"n": {"kind": "sequence", "start": 0}}"#;
+
 /// The graph of the arguments: `--kind KIND`.
 ///
 /// # Errors
@@ -47,7 +50,7 @@ pub fn graph(args: &[String]) -> Result<JobGraph, String> {
 
 /// A graph that could run: a source, two operators, a sink.
 fn sound() -> JobGraph {
-    let source = connector("datagen", &[("rows", "1"), ("fields", "{}")]);
+    let source = connector("datagen", &[("rows", "1"), ("fields", FIELDS)]);
     let sink = connector("blackhole", &[]);
     JobGraph {
         name: "broken".to_owned(),
@@ -91,11 +94,14 @@ fn break_graph(graph: &mut JobGraph, kind: &str) {
             operators[0].kind = OperatorKind::SourceConnector(connector("kafak", &[]));
         }
         "unknown-option" => {
-            let source = connector("datagen", &[("rows", "1"), ("fields", "{}"), ("rowz", "2")]);
+            let source = connector(
+                "datagen",
+                &[("rows", "1"), ("fields", FIELDS), ("rowz", "2")],
+            );
             operators[0].kind = OperatorKind::SourceConnector(source);
         }
         "bad-option" => {
-            let source = connector("datagen", &[("rows", "many"), ("fields", "{}")]);
+            let source = connector("datagen", &[("rows", "many"), ("fields", FIELDS)]);
             operators[0].kind = OperatorKind::SourceConnector(source);
         }
         "unknown-format" => edges[1].format = "smoke-signals".to_owned(),

@@ -1,3 +1,5 @@
+//! Compiled code is found again, and nothing else is taken for it.
+
 use std::time::Duration;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is in a file decides whether it may be a bundle.
+
 use super::*;
 
 /// An empty interface that a component exports or imports.
