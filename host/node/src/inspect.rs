@@ -25,17 +25,20 @@ pub(crate) fn perform(args: &InspectArgs, clock: Clock) -> Result<Exit, Failure>
     let bundle = submission.load(clock)?;
     let facts = Facts::of(args, &bundle);
     let graph = submission.graph(&bundle);
+    let usable = graph.as_ref().map_err(Failure::clone);
+    let usable = usable.and_then(|graph| submission.check_connectors(graph));
     if args.json {
-        stdout::print(&format!("{:#}", facts.json(&graph)))?;
+        stdout::print(&format!(
+            "{:#}",
+            facts.json(graph.as_ref().ok(), usable.as_ref().err())
+        ))?;
     } else if args.dot {
-        stdout::print(&present::dot(graph.as_ref().map_err(Failure::clone)?))?;
+        stdout::print(&present::dot(&graph?))?;
     } else {
-        let table = graph
-            .as_ref()
-            .map(|graph| format!("\n{}", present::table(graph)));
+        let table = graph.map(|graph| format!("\n{}", present::table(&graph)));
         stdout::print(&format!("{}{}", facts.rows(), table.unwrap_or_default()))?;
     }
-    graph.map(|_| Exit::Finished)
+    usable.map(|()| Exit::Finished)
 }
 
 /// What is known about a bundle without running it.
@@ -81,8 +84,7 @@ impl Facts {
         text
     }
 
-    fn json(&self, graph: &Result<JobGraph, Failure>) -> Value {
-        let found = graph.as_ref().ok();
+    fn json(&self, graph: Option<&JobGraph>, failure: Option<&Failure>) -> Value {
         json!({
             "bundle": self.name,
             "path": self.path,
@@ -90,9 +92,9 @@ impl Facts {
             "digest": self.digest,
             "imports": self.imports,
             "exports": self.exports,
-            "graph": found.map(present::json),
-            "plan": found.map(|graph| present::plan_json(None, graph)),
-            "error": graph.as_ref().err().map(|failure| &failure.message),
+            "graph": graph.map(present::json),
+            "plan": graph.map(|graph| present::plan_json(None, graph)),
+            "error": failure.map(|failure| &failure.message),
         })
     }
 }
@@ -124,7 +126,7 @@ mod tests {
 
     #[test]
     fn without_a_graph_the_json_has_the_facts_and_the_error() {
-        let json = facts().json(&Err(Failure::unusable("no `--input`")));
+        let json = facts().json(None, Some(&Failure::unusable("no `--input`")));
         assert_eq!(json["digest"], "ab12");
         assert_eq!(json["graph"], Value::Null);
         assert_eq!(json["error"], "no `--input`");

@@ -17,7 +17,7 @@ pub(crate) fn perform(args: &NewArgs) -> Result<Exit, Failure> {
             "`{path}` does not end in a name; take one like `word-count`"
         )));
     };
-    let parent = args.path.parent().unwrap_or(Path::new(""));
+    let parent = args.path.parent().unwrap_or_else(|| Path::new(""));
     let made = new_project(parent, name, &SdkSource::of_this_build());
     let dir = made.map_err(|error| Failure::unusable(story(&error)))?;
     let dir = dir.display();

@@ -4,6 +4,7 @@
 //! progress line is always the last line, so whoever writes takes it away first, and it is drawn again
 //! with the next update.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,20 +20,23 @@ const WRAP: &str = "\x1b[?7h";
 /// Standard error; clones are the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
+    is_terminal: bool,
     has_progress: Arc<Mutex<bool>>,
 }
 
 impl Screen {
+    /// The process's standard error.
     pub(crate) fn new() -> Self {
+        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self {
+            is_terminal: io::stderr().is_terminal() && !is_dumb,
             has_progress: Arc::default(),
         }
     }
 
     /// Whether a person looks at it, on something that can erase lines.
     pub(crate) fn is_terminal(&self) -> bool {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        io::stderr().is_terminal() && !dumb
+        self.is_terminal
     }
 
     /// Writes a line.

@@ -1,8 +1,7 @@
 //! From a bundle's path and the program's arguments to a graph that can run.
 //!
-//! `inspect` and `run` go this way. Everything that can be wrong here is wrong with what was given, so
-//! every failure has the exit code for that. Invariant: a graph that comes out has connectors that know
-//! all their options.
+//! `inspect` and `run` go this way: load, graph, check of the connectors. Invariant: what is wrong with
+//! what was given has the exit code for that, and is found before anything runs.
 
 use std::path::{Path, PathBuf};
 
@@ -65,13 +64,11 @@ impl Submission {
         let logical = LogicalGraph::check(spec, &self.settings.graph());
         let logical =
             logical.map_err(|error| Failure::unusable(format!("`{path}`: {}", story(&error))))?;
-        let graph = JobGraph::from_logical(&logical);
-        self.check_connectors(&graph)?;
-        Ok(graph)
+        Ok(JobGraph::from_logical(&logical))
     }
 
     /// Parses the options of all connectors, which touches nothing yet.
-    fn check_connectors(&self, graph: &JobGraph) -> Result<(), Failure> {
+    pub(crate) fn check_connectors(&self, graph: &JobGraph) -> Result<(), Failure> {
         for operator in graph.logical().operators() {
             let parsed = match &operator.kind {
                 OperatorKind::SourceConnector(spec) => {

@@ -86,7 +86,7 @@ impl Summary {
         let ended = match self.state {
             State::Finished => "finished",
             State::Failed => "failed",
-            State::Canceled => "cancelled, its output is discarded",
+            State::Canceled => "cancelled",
         };
         let bad = match self.bad_records {
             0 => String::new(),
@@ -167,7 +167,7 @@ mod tests {
             (
                 State::Canceled,
                 0,
-                "job `count` cancelled, its output is discarded: 5,000 records in, ",
+                "job `count` cancelled: 5,000 records in, ",
             ),
         ] {
             assert_eq!(summary(state, bad, None).line(), format!("{start}{rest}"));
