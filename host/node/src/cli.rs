@@ -95,9 +95,9 @@ pub(crate) struct NewArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The bundle is target/wasmill/NAME.wasm in cargo's target directory of the crate. Needed are Rust and its
-standard library for wasm32-unknown-unknown; if that is missing it is installed, with rustup or from
-Debian's packages. WASMILL_WASM_STD=rustup, =debian or =DIRECTORY chooses.
+The bundle is target/wasmill/NAME.wasm in cargo's target directory of the crate. Needed are Rust and \
+its standard library for wasm32-unknown-unknown; if that is missing it is installed, with rustup or \
+from Debian's packages. WASMILL_WASM_STD=rustup, =debian or =DIRECTORY chooses.
 
 Examples:
   wasmill build
@@ -145,9 +145,9 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Everything after `--` is for the program. Output becomes visible when the whole job has finished; a job
-that fails or is cancelled leaves none. Exit codes: 0 finished, 1 failed, 2 wrong usage or a bundle that
-cannot be used, 130 cancelled.
+Everything after `--` is for the program. Output becomes visible when the whole job has finished; a \
+job that fails or is cancelled leaves none. Exit codes: 0 finished, 1 failed, 2 wrong usage or a \
+bundle that cannot be used, 130 cancelled.
 
 Examples:
   wasmill run --local word-count.wasm -- --input texts --output counts
