@@ -54,7 +54,9 @@ pub struct Deployment {
 
 impl std::fmt::Debug for Deployment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Deployment").field("job_id", &self.job_id).finish_non_exhaustive()
+        f.debug_struct("Deployment")
+            .field("job_id", &self.job_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,7 +95,12 @@ struct Inlet {
 impl Deployer {
     fn new(job: Deployment) -> Result<Self, TaskFailure> {
         let execution = ExecutionGraph::expand(&job.graph);
-        let plans: Vec<_> = job.graph.vertices.iter().map(|v| VertexPlan::new(&job.graph, v)).collect();
+        let plans: Vec<_> = job
+            .graph
+            .vertices
+            .iter()
+            .map(|v| VertexPlan::new(&job.graph, v))
+            .collect();
         let mut rng = job.rng.fork(u64::MAX);
         let run = format!("{:016x}", rng.next_u64());
         let mut deployer = Self {
@@ -113,17 +120,21 @@ impl Deployer {
 
     fn open_sources(&mut self) -> Result<(), TaskFailure> {
         for (vertex, plan) in self.job.graph.vertices.iter().zip(&self.plans) {
-            let splits = if let Some(spec) = plan.source.and_then(|id| connector(&self.job.graph, id)) {
-                let source = wasmill_connectors::source(spec, &self.job.access).map_err(host_failure)?;
-                let splits = source.splits(vertex.parallelism).map_err(host_failure)?;
-                Splits::Connector(source, SplitQueue::new(splits))
-            } else if plan.has_guest_source {
-                let operator = plan.guests[0];
-                let splits = self.code()?.splits(&self.job.args, operator, vertex.parallelism)?;
-                Splits::Guest(SplitQueue::new(splits.view().iter().map(<[u8]>::to_vec)))
-            } else {
-                continue;
-            };
+            let splits =
+                if let Some(spec) = plan.source.and_then(|id| connector(&self.job.graph, id)) {
+                    let source =
+                        wasmill_connectors::source(spec, &self.job.access).map_err(host_failure)?;
+                    let splits = source.splits(vertex.parallelism).map_err(host_failure)?;
+                    Splits::Connector(source, SplitQueue::new(splits))
+                } else if plan.has_guest_source {
+                    let operator = plan.guests[0];
+                    let splits =
+                        self.code()?
+                            .splits(&self.job.args, operator, vertex.parallelism)?;
+                    Splits::Guest(SplitQueue::new(splits.view().iter().map(<[u8]>::to_vec)))
+                } else {
+                    continue;
+                };
             self.sources.insert(vertex.id, splits);
         }
         Ok(())
@@ -131,15 +142,20 @@ impl Deployer {
 
     fn open_sinks(&mut self) -> Result<(), TaskFailure> {
         for id in self.plans.iter().flat_map(VertexPlan::sinks) {
-            let Some(spec) = connector(&self.job.graph, id) else { continue };
+            let Some(spec) = connector(&self.job.graph, id) else {
+                continue;
+            };
             let sink = wasmill_connectors::sink(spec, &self.job.access).map_err(host_failure)?;
             self.sinks.insert(id, sink);
         }
-        self.sinks.values().try_for_each(|sink| sink.prepare().map_err(host_failure))
+        self.sinks
+            .values()
+            .try_for_each(|sink| sink.prepare().map_err(host_failure))
     }
 
     fn code(&self) -> Result<&Arc<dyn GuestCode>, TaskFailure> {
-        let missing = || HostError::new("the job has operators of a bundle, but no bundle came with it");
+        let missing =
+            || HostError::new("the job has operators of a bundle, but no bundle came with it");
         Ok(self.job.code.as_ref().ok_or_else(missing)?)
     }
 
@@ -147,7 +163,13 @@ impl Deployer {
         let mut inlets = Vec::new();
         for vertex in &self.job.graph.vertices {
             for subtask in 0..vertex.parallelism {
-                inlets.push(connect(&self.job, &self.execution, vertex, subtask, &mut self.senders));
+                inlets.push(connect(
+                    &self.job,
+                    &self.execution,
+                    vertex,
+                    subtask,
+                    &mut self.senders,
+                ));
             }
         }
         let mut handles = Vec::new();
@@ -166,10 +188,20 @@ impl Deployer {
                 }
             }
         }
-        Ok(RunningJob::new(handles, self.sinks, self.cancel, self.job.clock))
+        Ok(RunningJob::new(
+            handles,
+            self.sinks,
+            self.cancel,
+            self.job.clock,
+        ))
     }
 
-    fn start_task(&mut self, index: usize, subtask: u32, inlet: Inlet) -> Result<TaskHandle, TaskFailure> {
+    fn start_task(
+        &mut self,
+        index: usize,
+        subtask: u32,
+        inlet: Inlet,
+    ) -> Result<TaskHandle, TaskFailure> {
         let vertex = &self.job.graph.vertices[index];
         let name = format!("{} ({}/{})", vertex.name, subtask + 1, vertex.parallelism);
         let span = tracing::info_span!(
@@ -181,7 +213,11 @@ impl Deployer {
         );
         let metrics = TaskMetrics::new();
         let signal = inlet.signal.clone();
-        let sinks: Vec<Option<OperatorId>> = self.plans[index].outputs.iter().map(|o| sink_of(*o)).collect();
+        let sinks: Vec<Option<OperatorId>> = self.plans[index]
+            .outputs
+            .iter()
+            .map(|o| sink_of(*o))
+            .collect();
         let parts = self.task_parts(index, subtask, inlet, Arc::clone(&metrics))?;
         let cancel = self.cancel.clone();
         let on_cancel = cancel.on_cancel(move || signal.notify());
@@ -198,7 +234,14 @@ impl Deployer {
         };
         let worker = threads::spawn(ThreadKind::Task, &name, body)
             .map_err(|error| HostError::new(format!("{error}")))?;
-        Ok(TaskHandle { name, vertex: index, worker, outcome, metrics, sinks })
+        Ok(TaskHandle {
+            name,
+            vertex: index,
+            worker,
+            outcome,
+            metrics,
+            sinks,
+        })
     }
 
     fn task_parts(
@@ -214,20 +257,39 @@ impl Deployer {
         let outputs = self.outputs(index, subtask)?;
         let context = self.context(index, subtask);
         let groups = OwnedGroups::new(subtask, vertex.parallelism, vertex.max_parallelism);
-        let state: Option<Box<dyn KeyedBackend>> =
-            vertex.is_keyed.then(|| Box::new(MemoryBackend::new(groups.clone(), &options.state)) as _);
-        let timers = vertex.is_keyed.then(|| TimerService::new(groups, &options.state));
+        let state: Option<Box<dyn KeyedBackend>> = vertex
+            .is_keyed
+            .then(|| Box::new(MemoryBackend::new(groups.clone(), &options.state)) as _);
+        let timers = vertex
+            .is_keyed
+            .then(|| TimerService::new(groups, &options.state));
         let clock = self.job.clock.clone();
         let max_record_bytes = options.max_record_bytes;
-        let host = TaskHost { outputs, state, timers, clock, rng, metrics, max_record_bytes };
+        let host = TaskHost {
+            outputs,
+            state,
+            timers,
+            clock,
+            rng,
+            metrics,
+            max_record_bytes,
+        };
         let plan = &self.plans[index];
-        let code = if plan.guests.is_empty() { None } else { Some(Arc::clone(self.code()?)) };
+        let code = if plan.guests.is_empty() {
+            None
+        } else {
+            Some(Arc::clone(self.code()?))
+        };
         Ok(TaskParts {
             source: self.source_role(&vertex, subtask)?,
             context,
             host,
             code,
-            routes: plan.inputs.iter().map(|_| (0..plan.outputs.len() as u32).collect()).collect(),
+            routes: plan
+                .inputs
+                .iter()
+                .map(|_| (0..plan.outputs.len() as u32).collect())
+                .collect(),
             inlet,
             buffer_timeout: options.buffer_timeout,
             clock: self.job.clock.clone(),
@@ -237,7 +299,10 @@ impl Deployer {
 
     fn outputs(&mut self, index: usize, subtask: u32) -> Result<Vec<Output>, TaskFailure> {
         let planned = self.plans[index].outputs.clone();
-        planned.into_iter().map(|output| self.output(output, index, subtask)).collect()
+        planned
+            .into_iter()
+            .map(|output| self.output(output, index, subtask))
+            .collect()
     }
 
     fn output(
@@ -251,7 +316,12 @@ impl Deployer {
             PlannedOutput::Sink(id, _) => {
                 let run = self.run.clone();
                 let (parallelism, attempt) = (vertex.parallelism, 0);
-                let context = WriterContext { subtask, parallelism, attempt, run };
+                let context = WriterContext {
+                    subtask,
+                    parallelism,
+                    attempt,
+                    run,
+                };
                 let writer = self.sinks[&id].writer(context).map_err(host_failure)?;
                 Ok(Output::Sink(Some(writer)))
             }
@@ -259,16 +329,29 @@ impl Deployer {
                 let edge = self.job.graph.edge(id);
                 let senders = self.senders.remove(&(id, subtask)).unwrap_or_default();
                 let max_parallelism = self.job.graph.vertex(edge.to).max_parallelism;
-                let rng = self.job.rng.fork(u64::from(id.0) << 32 | u64::from(subtask) | 1 << 63);
+                let rng = self
+                    .job
+                    .rng
+                    .fork(u64::from(id.0) << 32 | u64::from(subtask) | 1 << 63);
                 let channels = senders.len() as u32;
-                let partitioner = Partitioner::new(edge.partitioning, channels, max_parallelism, rng);
+                let partitioner =
+                    Partitioner::new(edge.partitioning, channels, max_parallelism, rng);
                 let (bytes, cancel) = (self.job.options.frame_bytes, self.cancel.clone());
-                Ok(Output::Edge(ResultPartition::new(senders, partitioner, bytes, cancel)))
+                Ok(Output::Edge(ResultPartition::new(
+                    senders,
+                    partitioner,
+                    bytes,
+                    cancel,
+                )))
             }
         }
     }
 
-    fn source_role(&self, vertex: &Vertex, subtask: u32) -> Result<Option<SourceRole>, TaskFailure> {
+    fn source_role(
+        &self,
+        vertex: &Vertex,
+        subtask: u32,
+    ) -> Result<Option<SourceRole>, TaskFailure> {
         let plan = &self.plans[vertex.id.0 as usize];
         let options = &self.job.options;
         match self.sources.get(&vertex.id) {
@@ -314,7 +397,10 @@ impl Deployer {
             args: self.job.args.clone(),
             operators: plan.guests.clone(),
             inputs: plan.inputs.clone(),
-            outputs: guest_outputs.iter().filter_map(|o| Some((o.edge()?, channels(o)))).collect(),
+            outputs: guest_outputs
+                .iter()
+                .filter_map(|o| Some((o.edge()?, channels(o))))
+                .collect(),
             subtask,
             parallelism: vertex.parallelism,
             max_parallelism: vertex.max_parallelism,
@@ -348,7 +434,11 @@ impl TaskParts {
             Some(code) => code.instantiate(self.host, &self.cancel)?,
             None => Box::new(Direct::new(self.host, self.routes)),
         };
-        let Inlet { gate, inputs, signal } = self.inlet;
+        let Inlet {
+            gate,
+            inputs,
+            signal,
+        } = self.inlet;
         Ok(Task {
             context: self.context,
             operator,
@@ -388,13 +478,21 @@ fn connect(
         writers.extend(producers.map(|producer| (id, producer)));
     }
     if writers.is_empty() {
-        return Inlet { gate: None, inputs, signal };
+        return Inlet {
+            gate: None,
+            inputs,
+            signal,
+        };
     }
     let (gate, made) = gate(writers.len(), job.options.channel_capacity, signal.clone());
     for (writer, sender) in writers.into_iter().zip(made) {
         senders.entry(writer).or_default().push(sender);
     }
-    Inlet { gate: Some(gate), inputs, signal }
+    Inlet {
+        gate: Some(gate),
+        inputs,
+        signal,
+    }
 }
 
 fn sink_of(output: PlannedOutput) -> Option<OperatorId> {

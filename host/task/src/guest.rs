@@ -24,7 +24,12 @@ pub trait GuestCode: Send + Sync {
     ///
     /// # Errors
     /// When the guest fails.
-    fn splits(&self, args: &[String], operator: OperatorId, parallelism: u32) -> Result<Blobs, TaskFailure>;
+    fn splits(
+        &self,
+        args: &[String],
+        operator: OperatorId,
+        parallelism: u32,
+    ) -> Result<Blobs, TaskFailure>;
 }
 
 /// A bundle with the limits it runs under.
@@ -42,10 +47,20 @@ impl GuestCode for Sandboxed {
         host: TaskHost,
         cancel: &CancelToken,
     ) -> Result<Box<dyn Operator<TaskHost>>, TaskFailure> {
-        Ok(Box::new(self.bundle.instantiate(host, &self.limits, cancel.clone())?))
+        Ok(Box::new(self.bundle.instantiate(
+            host,
+            &self.limits,
+            cancel.clone(),
+        )?))
     }
 
-    fn splits(&self, args: &[String], operator: OperatorId, parallelism: u32) -> Result<Blobs, TaskFailure> {
-        self.bundle.source_splits(args, operator, parallelism, &self.limits)
+    fn splits(
+        &self,
+        args: &[String],
+        operator: OperatorId,
+        parallelism: u32,
+    ) -> Result<Blobs, TaskFailure> {
+        self.bundle
+            .source_splits(args, operator, parallelism, &self.limits)
     }
 }

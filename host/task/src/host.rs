@@ -43,7 +43,9 @@ impl TaskHost {
     /// # Errors
     /// When an edge cannot take it.
     pub fn broadcast(&mut self, element: &Element) -> Result<(), TaskFailure> {
-        self.outputs.iter_mut().try_for_each(|output| output.broadcast(element))
+        self.outputs
+            .iter_mut()
+            .try_for_each(|output| output.broadcast(element))
     }
 
     /// Sends everything that was collected.
@@ -66,7 +68,9 @@ impl TaskHost {
 
     /// Has a task woken when an output that is full has room again.
     pub fn notify_when_room(&mut self, signal: &Signal) {
-        self.outputs.iter_mut().for_each(|output| output.notify_when_room(signal));
+        self.outputs
+            .iter_mut()
+            .for_each(|output| output.notify_when_room(signal));
     }
 
     /// Finishes the sinks; per output what is to be committed.
@@ -90,16 +94,21 @@ impl TaskHost {
 }
 
 fn not_keyed(what: &str) -> TaskFailure {
-    TaskFailure::Contract(format!("the chain has no keyed operator, so it has no keyed {what}"))
+    TaskFailure::Contract(format!(
+        "the chain has no keyed operator, so it has no keyed {what}"
+    ))
 }
 
 /// A batch that breaks a limit is a different thing than one that makes no sense.
 fn malformed(error: MalformedBatch) -> TaskFailure {
     match &error {
-        MalformedBatch::RecordTooLarge { .. } => {
-            TaskFailure::Limit { limit: wasmill_wasm::Limits::RECORD, message: error.to_string() }
-        }
-        MalformedBatch::End { .. } | MalformedBatch::Trailing { .. } | MalformedBatch::Column { .. } => {
+        MalformedBatch::RecordTooLarge { .. } => TaskFailure::Limit {
+            limit: wasmill_wasm::Limits::RECORD,
+            message: error.to_string(),
+        },
+        MalformedBatch::End { .. }
+        | MalformedBatch::Trailing { .. }
+        | MalformedBatch::Column { .. } => {
             TaskFailure::Contract(format!("it emitted a malformed batch: {error}"))
         }
     }
@@ -181,12 +190,17 @@ impl OperatorHost for TaskHost {
     }
 
     fn gauge_set(&mut self, name: &str, value: f64) {
-        self.metrics.with_guest(|guest| guest.gauges.insert(name.to_owned(), value));
+        self.metrics
+            .with_guest(|guest| guest.gauges.insert(name.to_owned(), value));
     }
 
     fn histogram_record(&mut self, name: &str, value: f64) {
         self.metrics.with_guest(|guest| {
-            let first = Histogram { min: value, max: value, ..Histogram::default() };
+            let first = Histogram {
+                min: value,
+                max: value,
+                ..Histogram::default()
+            };
             let histogram = guest.histograms.entry(name.to_owned()).or_insert(first);
             histogram.count += 1;
             histogram.sum += value;

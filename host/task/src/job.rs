@@ -81,7 +81,9 @@ pub struct RunningJob {
 
 impl std::fmt::Debug for RunningJob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunningJob").field("tasks", &self.tasks.len()).finish_non_exhaustive()
+        f.debug_struct("RunningJob")
+            .field("tasks", &self.tasks.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -97,8 +99,16 @@ impl JobWatch {
     /// What the job has done so far. The first vertices are sources, the last ones hold the sinks.
     pub fn summary(&self) -> JobSummary {
         let elapsed = self.clock.monotonic().saturating_sub(self.started);
-        let mut summary = JobSummary { elapsed, ..JobSummary::default() };
-        let last = self.tasks.iter().map(|(vertex, _)| *vertex).max().unwrap_or(0);
+        let mut summary = JobSummary {
+            elapsed,
+            ..JobSummary::default()
+        };
+        let last = self
+            .tasks
+            .iter()
+            .map(|(vertex, _)| *vertex)
+            .max()
+            .unwrap_or(0);
         let mut first = None;
         for (vertex, metrics) in self.tasks.iter() {
             let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
@@ -121,7 +131,9 @@ impl JobWatch {
 
     /// The sum of a counter over all tasks.
     pub fn counter(&self, name: &str) -> u64 {
-        let of = |metrics: &TaskMetrics| metrics.with_guest(|g| g.counters.get(name).copied().unwrap_or(0));
+        let of = |metrics: &TaskMetrics| {
+            metrics.with_guest(|g| g.counters.get(name).copied().unwrap_or(0))
+        };
         self.tasks.iter().map(|(_, metrics)| of(metrics)).sum()
     }
 }
@@ -133,9 +145,21 @@ impl RunningJob {
         cancel: CancelToken,
         clock: Clock,
     ) -> Self {
-        let watched = tasks.iter().map(|task| (task.vertex, Arc::clone(&task.metrics))).collect();
-        let watch = JobWatch { tasks: watched, started: clock.monotonic(), clock };
-        Self { tasks, sinks, cancel, watch }
+        let watched = tasks
+            .iter()
+            .map(|task| (task.vertex, Arc::clone(&task.metrics)))
+            .collect();
+        let watch = JobWatch {
+            tasks: watched,
+            started: clock.monotonic(),
+            clock,
+        };
+        Self {
+            tasks,
+            sinks,
+            cancel,
+            watch,
+        }
     }
 
     /// Cancels the job when used; may be called from any thread, more than once.
@@ -162,7 +186,10 @@ impl RunningJob {
         for (sink, parts) in parts {
             self.sinks[&sink]
                 .commit(parts)
-                .map_err(|error| JobFailure { task: None, failure: host_failure(error) })?;
+                .map_err(|error| JobFailure {
+                    task: None,
+                    failure: host_failure(error),
+                })?;
         }
         Ok(summary)
     }
@@ -216,7 +243,10 @@ fn note(failure: &mut Option<JobFailure>, task: String, new: TaskFailure) {
             *failure = Some(JobFailure { task, failure: new });
         }
         Some(known) if matches!(known.failure, TaskFailure::Cancelled) && !is_consequence => {
-            *failure = Some(JobFailure { task: Some(task), failure: new });
+            *failure = Some(JobFailure {
+                task: Some(task),
+                failure: new,
+            });
         }
         Some(_) => {}
     }

@@ -45,7 +45,13 @@ pub struct Facts {
 
 /// Decides what comes next; takes from the gate when it is the gate's turn.
 pub fn select(facts: Facts, gate: Option<&mut Gate>) -> Next {
-    let Facts { now, flush_at, timer_in, poll_at, .. } = facts;
+    let Facts {
+        now,
+        flush_at,
+        timer_in,
+        poll_at,
+        ..
+    } = facts;
     if facts.is_cancelled {
         return Next::Cancel;
     }

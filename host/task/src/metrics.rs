@@ -49,7 +49,10 @@ pub struct Histogram {
 impl TaskMetrics {
     /// Counters at zero.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { first_record_nanos: AtomicI64::new(-1), ..Self::default() })
+        Arc::new(Self {
+            first_record_nanos: AtomicI64::new(-1),
+            ..Self::default()
+        })
     }
 
     /// Counts records that came in.
@@ -81,7 +84,13 @@ impl TaskMetrics {
 
     /// How many records were left out as bad.
     pub fn bad_records(&self) -> u64 {
-        self.with_guest(|guest| guest.counters.get(metric::BAD_RECORDS).copied().unwrap_or(0))
+        self.with_guest(|guest| {
+            guest
+                .counters
+                .get(metric::BAD_RECORDS)
+                .copied()
+                .unwrap_or(0)
+        })
     }
 }
 

@@ -32,10 +32,24 @@ struct Channel {
 
 impl ResultPartition {
     /// A partition over these channels, in the order of the reader's subtasks.
-    pub fn new(senders: Vec<Sender>, partitioner: Partitioner, frame_bytes: u32, cancel: CancelToken) -> Self {
-        let channels = senders.into_iter().map(|sender| Channel { sender, frame: Batch::default() });
+    pub fn new(
+        senders: Vec<Sender>,
+        partitioner: Partitioner,
+        frame_bytes: u32,
+        cancel: CancelToken,
+    ) -> Self {
+        let channels = senders.into_iter().map(|sender| Channel {
+            sender,
+            frame: Batch::default(),
+        });
         let frame_bytes = frame_bytes as usize;
-        Self { channels: channels.collect(), partitioner, frame_bytes, cancel, is_dirty: false }
+        Self {
+            channels: channels.collect(),
+            partitioner,
+            frame_bytes,
+            cancel,
+            is_dirty: false,
+        }
     }
 
     /// Takes records that have been checked.
@@ -73,7 +87,10 @@ impl ResultPartition {
     pub fn broadcast(&mut self, element: &Element) -> Result<(), TaskFailure> {
         self.flush()?;
         for channel in &mut self.channels {
-            channel.sender.send(element.clone(), &self.cancel).map_err(failure)?;
+            channel
+                .sender
+                .send(element.clone(), &self.cancel)
+                .map_err(failure)?;
         }
         Ok(())
     }
@@ -84,7 +101,11 @@ impl ResultPartition {
     /// As [`ResultPartition::emit`].
     pub fn flush(&mut self) -> Result<(), TaskFailure> {
         if std::mem::take(&mut self.is_dirty) {
-            for channel in self.channels.iter_mut().filter(|channel| !channel.frame.is_empty()) {
+            for channel in self
+                .channels
+                .iter_mut()
+                .filter(|channel| !channel.frame.is_empty())
+            {
                 channel.send_frame(&self.cancel)?;
             }
         }
@@ -98,12 +119,18 @@ impl ResultPartition {
 
     /// Whether every channel would take a frame at once.
     pub fn has_room(&self) -> bool {
-        self.channels.iter().all(|channel| channel.sender.has_room())
+        self.channels
+            .iter()
+            .all(|channel| channel.sender.has_room())
     }
 
     /// Has a task woken when a channel that is full has room again.
     pub fn notify_when_room(&mut self, signal: &Signal) {
-        for channel in self.channels.iter_mut().filter(|channel| !channel.sender.has_room()) {
+        for channel in self
+            .channels
+            .iter_mut()
+            .filter(|channel| !channel.sender.has_room())
+        {
             channel.sender.notify_when_room(signal);
         }
     }
@@ -122,7 +149,9 @@ impl Channel {
     fn send_frame(&mut self, cancel: &CancelToken) -> Result<(), TaskFailure> {
         let empty = self.sender.spare().unwrap_or_default();
         let frame = std::mem::replace(&mut self.frame, empty);
-        self.sender.send(Element::Batch(frame), cancel).map_err(failure)
+        self.sender
+            .send(Element::Batch(frame), cancel)
+            .map_err(failure)
     }
 }
 

@@ -55,7 +55,12 @@ impl VertexPlan {
             }
         }
         plan.inputs.clone_from(&vertex.inputs);
-        let mut leaving: Vec<EdgeId> = vertex.chained.iter().chain(&vertex.outputs).copied().collect();
+        let mut leaving: Vec<EdgeId> = vertex
+            .chained
+            .iter()
+            .chain(&vertex.outputs)
+            .copied()
+            .collect();
         leaving.sort_unstable();
         plan.add_guest_outputs(job, &leaving);
         plan.add_source_edges(job, &leaving);
@@ -79,7 +84,10 @@ impl VertexPlan {
 
     fn add_source_edges(&mut self, job: &JobGraph, leaving: &[EdgeId]) {
         let Some(source) = self.source else { return };
-        for &id in leaving.iter().filter(|id| job.edge(**id).upstream == source) {
+        for &id in leaving
+            .iter()
+            .filter(|id| job.edge(**id).upstream == source)
+        {
             if job.edge(id).is_chained() && self.guests.contains(&job.edge(id).downstream) {
                 self.source_inputs.push(self.inputs.len() as u32);
                 self.inputs.push(id);

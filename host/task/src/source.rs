@@ -24,7 +24,10 @@ impl<S> SplitQueue<S> {
     }
 
     fn take(&self) -> Option<S> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
     }
 }
 
@@ -74,7 +77,9 @@ pub struct ConnectorSource {
 
 impl std::fmt::Debug for ConnectorSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConnectorSource").field("is_reading", &self.is_reading).finish_non_exhaustive()
+        f.debug_struct("ConnectorSource")
+            .field("is_reading", &self.is_reading)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,10 +95,17 @@ impl SourceRole {
     ) -> Result<PollStatus, TaskFailure> {
         match self {
             Self::Connector(source) => source.poll(operator, now_ms),
-            Self::Guest { queue, max_records, is_reading } => {
+            Self::Guest {
+                queue,
+                max_records,
+                is_reading,
+            } => {
                 if !*is_reading {
-                    let Some(split) = queue.take() else { return Ok(PollStatus::Finished) };
-                    operator.assign_splits(&std::iter::once(split.as_slice()).collect::<Blobs>())?;
+                    let Some(split) = queue.take() else {
+                        return Ok(PollStatus::Finished);
+                    };
+                    operator
+                        .assign_splits(&std::iter::once(split.as_slice()).collect::<Blobs>())?;
                     *is_reading = true;
                 }
                 match operator.poll(*max_records)? {
@@ -115,16 +127,22 @@ impl ConnectorSource {
         now_ms: i64,
     ) -> Result<PollStatus, TaskFailure> {
         if !self.is_reading {
-            let Some(split) = self.queue.take() else { return Ok(PollStatus::Finished) };
+            let Some(split) = self.queue.take() else {
+                return Ok(PollStatus::Finished);
+            };
             tracing::debug!(split = split.name, "read split");
             self.reader.assign(split).map_err(host_failure)?;
             self.is_reading = true;
         }
         self.batch.clear();
-        let status = self.reader.poll(now_ms, self.budget, &mut self.batch).map_err(host_failure)?;
+        let status = self
+            .reader
+            .poll(now_ms, self.budget, &mut self.batch)
+            .map_err(host_failure)?;
         self.count_bad_records(operator);
         if !self.batch.is_empty() {
-            self.hand_on(operator).map_err(|failure| self.located(failure))?;
+            self.hand_on(operator)
+                .map_err(|failure| self.located(failure))?;
         }
         if status == PollStatus::Finished {
             self.is_reading = false;
@@ -135,7 +153,10 @@ impl ConnectorSource {
 
     fn hand_on(&self, operator: &mut dyn Operator<TaskHost>) -> Result<(), TaskFailure> {
         let records = self.batch.view();
-        operator.host().metrics.add_in(records.len(), records.data.len());
+        operator
+            .host()
+            .metrics
+            .add_in(records.len(), records.data.len());
         for &input in &self.inputs {
             operator.process(input, &records)?;
         }
@@ -150,7 +171,10 @@ impl ConnectorSource {
     fn count_bad_records(&mut self, operator: &mut dyn Operator<TaskHost>) {
         let bad = self.reader.bad_records();
         if bad > self.bad_records {
-            operator.host().metrics.count(metric::BAD_RECORDS, bad - self.bad_records);
+            operator
+                .host()
+                .metrics
+                .count(metric::BAD_RECORDS, bad - self.bad_records);
             self.bad_records = bad;
         }
     }
@@ -158,9 +182,18 @@ impl ConnectorSource {
     /// The failure with the place where its record came from.
     fn located(&self, failure: TaskFailure) -> TaskFailure {
         match failure {
-            TaskFailure::Guest(GuestFailure::BadRecord { index, message, location: None }) => {
+            TaskFailure::Guest(GuestFailure::BadRecord {
+                index,
+                message,
+                location: None,
+            }) => {
                 let location = self.reader.locate(index);
-                GuestFailure::BadRecord { index, message, location }.into()
+                GuestFailure::BadRecord {
+                    index,
+                    message,
+                    location,
+                }
+                .into()
             }
             other => other,
         }

@@ -69,7 +69,9 @@ struct Progress {
 
 impl std::fmt::Debug for Task {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Task").field("context", &self.context).finish_non_exhaustive()
+        f.debug_struct("Task")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
     }
 }
 
@@ -126,7 +128,10 @@ impl Task {
 
     fn facts(&mut self, progress: &Progress, now: Duration) -> Facts {
         let host = self.operator.host();
-        let timer = host.timers.as_ref().and_then(|timers| timers.next(TimeDomain::Processing));
+        let timer = host
+            .timers
+            .as_ref()
+            .and_then(|timers| timers.next(TimeDomain::Processing));
         let timer_in = timer.map(|at| {
             Duration::from_millis(at.saturating_sub(self.clock.now_ms()).max(0).unsigned_abs())
         });
@@ -141,7 +146,9 @@ impl Task {
     }
 
     fn poll(&mut self, progress: &mut Progress, now: Duration) -> Result<(), TaskFailure> {
-        let Some(source) = &mut self.source else { return Ok(()) };
+        let Some(source) = &mut self.source else {
+            return Ok(());
+        };
         let now_ms = self.clock.now_ms();
         match source.poll(self.operator.as_mut(), now_ms)? {
             PollStatus::Ready => {}
@@ -182,7 +189,10 @@ impl Task {
         element: Element,
         progress: &mut Progress,
     ) -> Result<(), TaskFailure> {
-        let index = self.inputs.partition_point(|input| input.first_channel <= channel) - 1;
+        let index = self
+            .inputs
+            .partition_point(|input| input.first_channel <= channel)
+            - 1;
         let local = channel - self.inputs[index].first_channel;
         match element {
             Element::Batch(batch) => self.process(index, batch),
@@ -192,7 +202,9 @@ impl Task {
             }
             Element::Status(status) => {
                 let passed = self.inputs[index].valve.status(local, status);
-                passed.into_iter().try_for_each(|passed| self.pass(index, passed, progress))
+                passed
+                    .into_iter()
+                    .try_for_each(|passed| self.pass(index, passed, progress))
             }
             // Records have ended; the end of the partition follows and is what counts here.
             Element::EndOfData => Ok(()),
@@ -211,7 +223,10 @@ impl Task {
 
     fn process(&mut self, index: usize, batch: Batch) -> Result<(), TaskFailure> {
         let records = batch.view();
-        self.operator.host().metrics.add_in(records.len(), records.data.len());
+        self.operator
+            .host()
+            .metrics
+            .add_in(records.len(), records.data.len());
         self.operator.process(self.inputs[index].input, &records)?;
         if let Some(gate) = &mut self.gate {
             gate.recycle(batch);
@@ -220,9 +235,16 @@ impl Task {
     }
 
     /// Lets event time through: timers first, then the operator, then those behind it (semantics §1.19).
-    fn pass(&mut self, index: usize, passed: Passed, progress: &mut Progress) -> Result<(), TaskFailure> {
+    fn pass(
+        &mut self,
+        index: usize,
+        passed: Passed,
+        progress: &mut Progress,
+    ) -> Result<(), TaskFailure> {
         let time = match passed {
-            Passed::Status(status) => return self.operator.host().broadcast(&Element::Status(status)),
+            Passed::Status(status) => {
+                return self.operator.host().broadcast(&Element::Status(status));
+            }
             Passed::Watermark(time) => time,
         };
         progress.watermarks[index] = time;
@@ -233,7 +255,9 @@ impl Task {
         self.operator.on_watermark(self.inputs[index].input, time)?;
         if combined > progress.watermark {
             progress.watermark = combined;
-            self.operator.host().broadcast(&Element::Watermark(combined))?;
+            self.operator
+                .host()
+                .broadcast(&Element::Watermark(combined))?;
         }
         Ok(())
     }
@@ -253,7 +277,9 @@ impl Task {
     /// Ends the task in good order (semantics §9.1, §9.4).
     fn finish(&mut self) -> Result<Vec<Vec<Committable>>, TaskFailure> {
         if self.source.is_some() {
-            self.operator.host().broadcast(&Element::Watermark(i64::MAX))?;
+            self.operator
+                .host()
+                .broadcast(&Element::Watermark(i64::MAX))?;
         }
         self.operator.host().broadcast(&Element::EndOfData)?;
         self.operator.close()?;
@@ -265,7 +291,10 @@ impl Task {
 
     fn lost(&self, channel: usize) -> TaskFailure {
         let names = self.inputs.iter().flat_map(|input| &input.peers);
-        let peer = names.into_iter().nth(channel).map_or("a producer", String::as_str);
+        let peer = names
+            .into_iter()
+            .nth(channel)
+            .map_or("a producer", String::as_str);
         HostError::new(format!("lost the connection to {peer}")).into()
     }
 
@@ -273,7 +302,9 @@ impl Task {
         use std::sync::atomic::Ordering::Relaxed;
         let metrics = &self.operator.host().metrics;
         let first = &metrics.first_record_nanos;
-        if first.load(Relaxed) < 0 && metrics.records_in.load(Relaxed) + metrics.records_out.load(Relaxed) > 0 {
+        if first.load(Relaxed) < 0
+            && metrics.records_in.load(Relaxed) + metrics.records_out.load(Relaxed) > 0
+        {
             first.store(now.as_nanos() as i64, Relaxed);
         }
     }

@@ -31,9 +31,16 @@ pub enum Passed {
 impl Valve {
     /// A valve over channels that are all active, aligned, and at the beginning of time.
     pub fn new(channels: usize) -> Self {
-        let start =
-            ChannelTime { watermark: i64::MIN, status: ChannelStatus::Active, is_aligned: true };
-        Self { channels: vec![start; channels], emitted: i64::MIN, status: ChannelStatus::Active }
+        let start = ChannelTime {
+            watermark: i64::MIN,
+            status: ChannelStatus::Active,
+            is_aligned: true,
+        };
+        Self {
+            channels: vec![start; channels],
+            emitted: i64::MIN,
+            status: ChannelStatus::Active,
+        }
     }
 
     /// Takes a watermark of a channel.
@@ -62,7 +69,10 @@ impl Valve {
             ChannelStatus::Active => {
                 at.is_aligned = at.watermark >= self.emitted;
                 let was_idle = std::mem::replace(&mut self.status, status) == ChannelStatus::Idle;
-                was_idle.then_some(Passed::Status(status)).into_iter().collect()
+                was_idle
+                    .then_some(Passed::Status(status))
+                    .into_iter()
+                    .collect()
             }
         }
     }
@@ -70,12 +80,25 @@ impl Valve {
     fn went_idle(&mut self, channel: usize) -> Vec<Passed> {
         self.channels[channel].is_aligned = false;
         let watermark = self.channels[channel].watermark;
-        if self.channels.iter().any(|at| at.status == ChannelStatus::Active) {
+        if self
+            .channels
+            .iter()
+            .any(|at| at.status == ChannelStatus::Active)
+        {
             let held_back = watermark == self.emitted;
-            return held_back.then(|| self.advance()).flatten().into_iter().collect();
+            return held_back
+                .then(|| self.advance())
+                .flatten()
+                .into_iter()
+                .collect();
         }
         let mut passed = Vec::new();
-        let latest = self.channels.iter().map(|at| at.watermark).max().unwrap_or(i64::MIN);
+        let latest = self
+            .channels
+            .iter()
+            .map(|at| at.watermark)
+            .max()
+            .unwrap_or(i64::MIN);
         if watermark == self.emitted && latest > self.emitted {
             self.emitted = latest;
             passed.push(Passed::Watermark(latest));
