@@ -1,4 +1,7 @@
 //! Which channel a record goes to (semantics §5.9). Pure.
+//!
+//! A [`crate::partition::ResultPartition`] asks it. Invariants: a target is below the number of channels;
+//! what a bundle gets wrong is refused at every parallelism, not only where it would lead astray.
 
 use wasmill_actor::Rng;
 use wasmill_types::job::Partitioning;
@@ -7,13 +10,14 @@ use wasmill_types::{BatchView, TaskFailure, key_group};
 /// Chooses channels for the records of one edge of one subtask.
 #[derive(Debug)]
 pub struct Partitioner {
+    partitioning: Partitioning,
     rule: Rule,
     channels: u32,
 }
 
 #[derive(Debug)]
 enum Rule {
-    /// There is one channel, or the first is always meant.
+    /// The first channel is meant, or the only one.
     First,
     /// Every channel.
     All,
@@ -21,9 +25,9 @@ enum Rule {
     Turn { next: u32 },
     /// Any channel.
     Random(Rng),
-    /// The owner of the key group: `owners[hash % owners.len()]`.
+    /// The owner of the key group `hash % owners.len()`; a mask does the same where there is one.
     Owner { owners: Vec<u16>, mask: Option<u32> },
-    /// The channel that the guest put into the hashes.
+    /// The channel that the bundle put into the hashes.
     Chosen,
 }
 
@@ -43,64 +47,92 @@ impl Partitioner {
     ///
     /// `max_parallelism` is that of the reader; `rng` picks the first channel of a rebalance and those of
     /// a shuffle.
-    pub fn new(partitioning: Partitioning, channels: u32, max_parallelism: u32, mut rng: Rng) -> Self {
+    ///
+    /// # Panics
+    /// If there is no channel: every subtask has a reader on each of its edges.
+    pub fn new(
+        partitioning: Partitioning,
+        channels: u32,
+        max_parallelism: u32,
+        mut rng: Rng,
+    ) -> Self {
+        assert!(channels > 0, "an edge leads somewhere");
         let rule = match partitioning {
-            Partitioning::Broadcast => Rule::All,
+            Partitioning::Custom => Rule::Chosen,
             _ if channels == 1 => Rule::First,
             Partitioning::Forward | Partitioning::Global => Rule::First,
-            Partitioning::Rebalance => Rule::Turn { next: rng.below(u64::from(channels)) as u32 },
+            Partitioning::Broadcast => Rule::All,
+            Partitioning::Rebalance => Rule::Turn {
+                next: rng.below(u64::from(channels)) as u32,
+            },
             Partitioning::Rescale => Rule::Turn { next: 0 },
             Partitioning::Shuffle => Rule::Random(rng),
             Partitioning::Hash => {
                 let owner = |group| key_group::owner(group, channels, max_parallelism) as u16;
-                let mask = max_parallelism.is_power_of_two().then(|| max_parallelism - 1);
-                Rule::Owner { owners: (0..max_parallelism).map(owner).collect(), mask }
+                Rule::Owner {
+                    owners: (0..max_parallelism).map(owner).collect(),
+                    mask: max_parallelism
+                        .is_power_of_two()
+                        .then(|| max_parallelism - 1),
+                }
             }
-            Partitioning::Custom => Rule::Chosen,
         };
-        Self { rule, channels }
+        Self {
+            partitioning,
+            rule,
+            channels,
+        }
     }
 
     /// Where the records of a batch go.
     ///
     /// # Errors
-    /// When the batch lacks the hashes that the rule needs.
+    /// [`TaskFailure::Contract`] when the batch lacks the hashes that the edge needs.
     pub fn targets(&self, records: &BatchView<'_>) -> Result<Targets, TaskFailure> {
-        match &self.rule {
-            Rule::First => Ok(Targets::One(0)),
-            Rule::All if self.channels == 1 => Ok(Targets::One(0)),
-            Rule::All => Ok(Targets::Every),
-            Rule::Turn { .. } | Rule::Random(_) => Ok(Targets::Each),
-            Rule::Owner { .. } | Rule::Chosen if records.hashes.len() == records.len() => Ok(Targets::Each),
-            Rule::Owner { .. } | Rule::Chosen => Err(TaskFailure::Contract(format!(
-                "a batch of {} records on a hash or custom edge came with {} hashes",
+        let needs_hashes = matches!(self.partitioning, Partitioning::Hash | Partitioning::Custom);
+        if needs_hashes && records.hashes.len() != records.len() {
+            return Err(TaskFailure::Contract(format!(
+                "a batch of {} records on a {} edge came with {} hashes",
                 records.len(),
+                self.partitioning,
                 records.hashes.len()
-            ))),
+            )));
         }
+        Ok(match &self.rule {
+            Rule::First => Targets::One(0),
+            Rule::All => Targets::Every,
+            Rule::Turn { .. } | Rule::Random(_) | Rule::Owner { .. } | Rule::Chosen => {
+                Targets::Each
+            }
+        })
     }
 
-    /// The channel of the next record; `number` is its entry in `hashes`.
+    /// The channel of the next record; `hash` is its entry in the batch's hashes, anything if there are
+    /// none.
     ///
     /// # Errors
-    /// When the guest chose a channel that does not exist.
+    /// [`TaskFailure::Contract`] when the bundle chose a channel that does not exist.
     #[inline]
-    pub fn next(&mut self, number: u32) -> Result<u32, TaskFailure> {
+    pub fn next(&mut self, hash: u32) -> Result<u32, TaskFailure> {
         match &mut self.rule {
             Rule::First | Rule::All => Ok(0),
             Rule::Turn { next } => {
                 let channel = *next;
-                *next = if channel + 1 == self.channels { 0 } else { channel + 1 };
+                *next = if channel + 1 == self.channels {
+                    0
+                } else {
+                    channel + 1
+                };
                 Ok(channel)
             }
             Rule::Random(rng) => Ok(rng.below(u64::from(self.channels)) as u32),
             Rule::Owner { owners, mask } => {
-                let group = mask.map_or_else(|| number % owners.len() as u32, |mask| number & mask);
+                let group = mask.map_or_else(|| hash % owners.len() as u32, |mask| hash & mask);
                 Ok(u32::from(owners[group as usize]))
             }
-            Rule::Chosen if number < self.channels => Ok(number),
+            Rule::Chosen if hash < self.channels => Ok(hash),
             Rule::Chosen => Err(TaskFailure::Contract(format!(
-                "the bundle chose subtask {number} of {}",
+                "its partitioner chose subtask {hash} of a reader with {}, counted from 0",
                 self.channels
             ))),
         }
