@@ -7,6 +7,9 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::sync::OnceLock;
+
+use wasmill_actor::Clock;
 
 /// A directory of cargo's for what tests leave behind.
 pub(super) const PLACE: &str = env!("CARGO_TARGET_TMPDIR");
@@ -38,9 +41,11 @@ pub(super) fn once(name: &str, work: impl FnOnce()) {
 }
 
 fn run_id() -> String {
-    match env::var("NEXTEST_RUN_ID") {
-        Ok(id) => id,
-        // All tests of `cargo test` are in this process.
-        Err(_) => format!("process {}", std::process::id()),
-    }
+    /// When this process began, which tells it from an earlier one of the same number.
+    static START: OnceLock<i64> = OnceLock::new();
+    // All tests of `cargo test` are in this process.
+    env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| {
+        let start = START.get_or_init(|| Clock::system().now_ms());
+        format!("process {} of {start}", std::process::id())
+    })
 }
