@@ -269,13 +269,9 @@ fn program() -> PathBuf {
     };
     once("program", || {
         let mut cargo = Command::new("cargo");
-        cargo.args([
-            "build",
-            "--quiet",
-            "--package=wasmill-node",
-            "--profile",
-            profile,
-        ]);
+        cargo.args(["build", "--quiet", "--package=wasmill-node"]);
+        // With this package, for its dependencies' features; see `tests/Cargo.toml`.
+        cargo.args(["--package=wasmill-tests", "--profile", profile]);
         cargo
             .arg("--target-dir")
             .arg(target_dir)
