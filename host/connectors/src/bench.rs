@@ -58,9 +58,15 @@ impl BenchSource {
     pub(crate) fn parse(spec: &ConnectorSpec) -> Result<Self, ConnectorError> {
         let options = Options::check(spec, &SOURCE)?;
         let is_text = options.one_of(WORKLOAD, &[("map-filter", false), ("word-count", true)])?;
-        let workload =
-            if is_text { Workload::WordCount(text::line_pool()) } else { Workload::MapFilter };
-        Ok(Self { workload, records: options.always_parsed(RECORDS)? })
+        let workload = if is_text {
+            Workload::WordCount(text::line_pool())
+        } else {
+            Workload::MapFilter
+        };
+        Ok(Self {
+            workload,
+            records: options.always_parsed(RECORDS)?,
+        })
     }
 }
 
@@ -76,12 +82,20 @@ impl Source for BenchSource {
         let bound = |split: u32| {
             (u128::from(self.records) * u128::from(split) / u128::from(parallelism)) as u64
         };
-        let indices = (0..parallelism).map(|s| Indices { next: bound(s), end: bound(s + 1) });
-        Ok(indices.map(|indices| Split::wrap(format!("records from {}", indices.next), &indices)).collect())
+        let indices = (0..parallelism).map(|s| Indices {
+            next: bound(s),
+            end: bound(s + 1),
+        });
+        Ok(indices
+            .map(|indices| Split::wrap(format!("records from {}", indices.next), &indices))
+            .collect())
     }
 
     fn reader(&self, _: ReaderContext) -> Result<Box<dyn SourceReader>, ConnectorError> {
-        Ok(Box::new(Reader { workload: self.workload.clone(), splits: Vec::new() }))
+        Ok(Box::new(Reader {
+            workload: self.workload.clone(),
+            splits: Vec::new(),
+        }))
     }
 
     fn is_bounded(&self) -> bool {
@@ -107,7 +121,12 @@ impl SourceReader for Reader {
         Ok(())
     }
 
-    fn poll(&mut self, _: i64, budget: Budget, out: &mut Batch) -> Result<PollStatus, ConnectorError> {
+    fn poll(
+        &mut self,
+        _: i64,
+        budget: Budget,
+        out: &mut Batch,
+    ) -> Result<PollStatus, ConnectorError> {
         while let Some(split) = self.splits.last_mut() {
             while split.next < split.end && !budget.is_used_up(out) {
                 match &self.workload {
@@ -136,7 +155,10 @@ impl SourceReader for Reader {
 
     fn snapshot(&self) -> Vec<Split> {
         let name = |indices: &Indices| format!("records from {}", indices.next);
-        self.splits.iter().map(|indices| Split::wrap(name(indices), indices)).collect()
+        self.splits
+            .iter()
+            .map(|indices| Split::wrap(name(indices), indices))
+            .collect()
     }
 }
 
@@ -175,7 +197,10 @@ mod tests {
 
     #[test]
     fn splits_hold_every_index_once() {
-        let source = BenchSource { workload: Workload::MapFilter, records: 1000 };
+        let source = BenchSource {
+            workload: Workload::MapFilter,
+            records: 1000,
+        };
         let context = ReaderContext {
             subtask: 0,
             parallelism: 3,
@@ -189,8 +214,21 @@ mod tests {
             reader.assign(split).unwrap();
             loop {
                 let mut out = Batch::default();
-                let status = reader.poll(0, Budget { bytes: 1000, records: 7 }, &mut out).unwrap();
-                ids.extend(out.view().records().map(|r| u64::from_le_bytes(r[..8].try_into().unwrap())));
+                let status = reader
+                    .poll(
+                        0,
+                        Budget {
+                            bytes: 1000,
+                            records: 7,
+                        },
+                        &mut out,
+                    )
+                    .unwrap();
+                ids.extend(
+                    out.view()
+                        .records()
+                        .map(|r| u64::from_le_bytes(r[..8].try_into().unwrap())),
+                );
                 if status == PollStatus::Finished {
                     break;
                 }

@@ -138,11 +138,16 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
             contender.runs.push(run);
         }
     }
-    let checksums = contenders.iter().flat_map(|c| c.runs.iter().map(|run| run.checksum));
+    let checksums = contenders
+        .iter()
+        .flat_map(|c| c.runs.iter().map(|run| run.checksum));
     let mut distinct: Vec<u64> = checksums.collect();
     distinct.sort_unstable();
     distinct.dedup();
-    ensure!(distinct.len() == 1, "the sandbox and native code computed different checksums: {distinct:?}");
+    ensure!(
+        distinct.len() == 1,
+        "the sandbox and native code computed different checksums: {distinct:?}"
+    );
     let [native, sandboxed, uninterrupted] = [0, 1, 2].map(|i| contenders[i].runs.as_slice());
     let report = Report {
         name: args.workload.name(),
@@ -161,7 +166,10 @@ fn variant_name(args: &BenchArgs) -> Result<&'static str> {
         return Ok(args.variant.name());
     }
     if args.variant != Variant::Boundary {
-        bail!("`{}` has no variants; leave `--variant` out", args.workload.name());
+        bail!(
+            "`{}` has no variants; leave `--variant` out",
+            args.workload.name()
+        );
     }
     Ok("shuffle")
 }
@@ -181,7 +189,11 @@ fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
         Workload::MapFilter => format!("map-filter-{variant}"),
         Workload::WordCount | Workload::KeyedCount => args.workload.name().to_owned(),
     };
-    let mut program = vec!["--workload".to_owned(), workload, format!("--records={records}")];
+    let mut program = vec![
+        "--workload".to_owned(),
+        workload,
+        format!("--records={records}"),
+    ];
     if args.workload == Workload::KeyedCount {
         program.push(format!("--keys={}", args.keys));
     }
@@ -193,20 +205,41 @@ fn contenders(args: &BenchArgs, program: &[String]) -> Result<(Vec<Contender>, J
     let path = build_guest(args.guest.as_deref())?;
     let limits = Limits::default();
     let load = |interruption| -> Result<Bundle> {
-        let options = EngineOptions { interruption, ..EngineOptions::default() };
+        let options = EngineOptions {
+            interruption,
+            ..EngineOptions::default()
+        };
         let engine = Engine::new(options)?;
         Ok(Bundle::load(&engine, path.as_path(), &limits)?)
     };
     let (bundle, uninterrupted) = (load(true)?, load(false)?);
     let spec = bundle.describe(program, &limits)?;
-    let options = wasmill_graph::Options { parallelism: args.parallelism, ..Default::default() };
+    let options = wasmill_graph::Options {
+        parallelism: args.parallelism,
+        ..Default::default()
+    };
     let graph = JobGraph::from_logical(&LogicalGraph::check(spec, &options)?);
-    let sandboxed = |bundle| Arc::new(Sandboxed { bundle, limits: limits.clone() }) as Arc<dyn GuestCode>;
-    let contender = |name, code| Contender { name, code, runs: Vec::new() };
+    let sandboxed = |bundle| {
+        Arc::new(Sandboxed {
+            bundle,
+            limits: limits.clone(),
+        }) as Arc<dyn GuestCode>
+    };
+    let contender = |name, code| Contender {
+        name,
+        code,
+        runs: Vec::new(),
+    };
     let contenders = vec![
-        contender("natively", Arc::new(native::Twin { main: bench::bench }) as Arc<dyn GuestCode>),
+        contender(
+            "natively",
+            Arc::new(native::Twin { main: bench::bench }) as Arc<dyn GuestCode>,
+        ),
         contender("in the sandbox", sandboxed(bundle)),
-        contender("in the sandbox without interruption", sandboxed(uninterrupted)),
+        contender(
+            "in the sandbox without interruption",
+            sandboxed(uninterrupted),
+        ),
     ];
     Ok((contenders, graph))
 }
@@ -215,7 +248,8 @@ fn build_guest(guest: Option<&Path>) -> Result<PathBuf> {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-examples/bench");
     let dir = guest.unwrap_or(&checkout);
     let built = wasmill_toolchain::build(&BuildOptions::new(dir).quiet(true), &mut |_| {});
-    let built = built.with_context(|| format!("build the benchmark guest in `{}`", dir.display()))?;
+    let built =
+        built.with_context(|| format!("build the benchmark guest in `{}`", dir.display()))?;
     Ok(built.bundle)
 }
 
@@ -235,7 +269,10 @@ fn measure(
         code: Some(Arc::clone(code)),
         args: program.to_vec(),
         access: Access::unrestricted(),
-        options: Options { cache_bytes: args.cache_bytes.0, ..Options::default() },
+        options: Options {
+            cache_bytes: args.cache_bytes.0,
+            ..Options::default()
+        },
         clock: clock.clone(),
         rng: Rng::seeded(1),
     })?;

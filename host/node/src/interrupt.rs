@@ -119,7 +119,8 @@ mod tests {
             (Stage::Stopping(at(0)), "Exit"),
         ] {
             let mut stage = stage;
-            let responses = [1000, 1299, 1300].map(|ms| format!("{:?}", stage.handle_signal(at(ms))));
+            let responses =
+                [1000, 1299, 1300].map(|ms| format!("{:?}", stage.handle_signal(at(ms))));
             assert_eq!(responses, [first, "Wait", "Exit"]);
         }
     }

@@ -79,6 +79,10 @@ mod tests {
 
     #[test]
     fn the_hash_is_the_low_half_of_xxh3() {
-        assert_eq!(hash(b""), 0x38d3_94c2, "XXH3-64 of nothing is 2d06800538d394c2");
+        assert_eq!(
+            hash(b""),
+            0x38d3_94c2,
+            "XXH3-64 of nothing is 2d06800538d394c2"
+        );
     }
 }

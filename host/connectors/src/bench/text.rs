@@ -20,7 +20,11 @@ pub(super) fn line_pool() -> Arc<[String]> {
             let drawn = mix(n as u64) as usize & (TABLE - 1);
             words[usize::from(table[drawn])].as_str()
         };
-        let line = |l: usize| (0..WORDS_PER_LINE).map(|w| word(l * WORDS_PER_LINE + w)).collect::<Vec<_>>();
+        let line = |l: usize| {
+            (0..WORDS_PER_LINE)
+                .map(|w| word(l * WORDS_PER_LINE + w))
+                .collect::<Vec<_>>()
+        };
         (0..LINES).map(|l| line(l).join(" ")).collect()
     }))
 }

@@ -18,8 +18,8 @@ use wasmill_task::GuestCode;
 use wasmill_task::host::TaskHost;
 use wasmill_types::id::OperatorId;
 use wasmill_types::operator::{
-    BadRecordPolicy, ChangeKind, Changes, LogLevel, Operator, OperatorHost, OperatorState, PollStatus,
-    TaskContext, TimeDomain, Timers,
+    BadRecordPolicy, ChangeKind, Changes, LogLevel, Operator, OperatorHost, OperatorState,
+    PollStatus, TaskContext, TimeDomain, Timers,
 };
 use wasmill_types::{BatchView, Blobs, BlobsView, GuestFailure, HostError, TaskFailure};
 
@@ -35,7 +35,12 @@ impl GuestCode for Twin {
         _: &CancelToken,
     ) -> Result<Box<dyn Operator<TaskHost>>, TaskFailure> {
         let batch = wit_batch();
-        Ok(Box::new(Native { main: self.main, closed: Some(host), instance: None, batch }))
+        Ok(Box::new(Native {
+            main: self.main,
+            closed: Some(host),
+            instance: None,
+            batch,
+        }))
     }
 
     fn splits(
@@ -44,8 +49,12 @@ impl GuestCode for Twin {
         operator: OperatorId,
         parallelism: u32,
     ) -> Result<Blobs, TaskFailure> {
-        let splits = wasmill::native::splits(self.main, args, operator.0, parallelism).map_err(failure)?;
-        Ok(Blobs { ends: splits.ends, data: splits.data })
+        let splits =
+            wasmill::native::splits(self.main, args, operator.0, parallelism).map_err(failure)?;
+        Ok(Blobs {
+            ends: splits.ends,
+            data: splits.data,
+        })
     }
 }
 
@@ -69,7 +78,10 @@ impl Native {
         &mut self,
         call: impl FnOnce(&mut Instance) -> Result<R, wit_types::Failure>,
     ) -> Result<R, TaskFailure> {
-        let instance = self.instance.as_mut().ok_or_else(|| HostError::new("the twin is not open"))?;
+        let instance = self
+            .instance
+            .as_mut()
+            .ok_or_else(|| HostError::new("the twin is not open"))?;
         let outcome = call(instance).map_err(failure);
         match native_host(instance).failed.take() {
             Some(failed) => Err(failed),
@@ -80,7 +92,8 @@ impl Native {
 
 fn native_host(instance: &mut Instance) -> &mut NativeHost {
     let host: &mut dyn Any = instance.host();
-    host.downcast_mut().expect("the twin was opened with this host")
+    host.downcast_mut()
+        .expect("the twin was opened with this host")
 }
 
 impl Operator<TaskHost> for Native {
@@ -93,9 +106,13 @@ impl Operator<TaskHost> for Native {
     }
 
     fn open(&mut self, context: &TaskContext) -> Result<(), TaskFailure> {
-        let host = self.closed.take().ok_or_else(|| HostError::new("the twin is open already"))?;
+        let host = self
+            .closed
+            .take()
+            .ok_or_else(|| HostError::new("the twin is open already"))?;
         let host = Box::new(NativeHost { host, failed: None });
-        self.instance = Some(Instance::open(self.main, wit_context(context), host).map_err(failure)?);
+        self.instance =
+            Some(Instance::open(self.main, wit_context(context), host).map_err(failure)?);
         Ok(())
     }
 
@@ -131,7 +148,10 @@ impl Operator<TaskHost> for Native {
             let state = |state: wit::OperatorState| OperatorState {
                 operator: OperatorId(state.operator),
                 state: state.state,
-                items: Blobs { ends: state.items.ends, data: state.items.data },
+                items: Blobs {
+                    ends: state.items.ends,
+                    data: state.items.data,
+                },
             };
             states.into_iter().map(state).collect()
         })
@@ -187,7 +207,10 @@ impl Host for NativeHost {
     ) -> wit_types::OptionalBlobs {
         let outcome = self.host.state_get(state, view(keys), view(sub_keys));
         let found = self.keep(outcome).unwrap_or_default();
-        wit_types::OptionalBlobs { present: found.present, values: wit_blobs(found.values.view()) }
+        wit_types::OptionalBlobs {
+            present: found.present,
+            values: wit_blobs(found.values.view()),
+        }
     }
 
     fn state_write(&mut self, state: u32, changes: &wit_state::Changes) {
@@ -206,11 +229,24 @@ impl Host for NativeHost {
         self.keep(outcome);
     }
 
-    fn state_scan(&mut self, state: u32, key: &[u8], after: Option<&[u8]>, limit: u32) -> wit_state::Page {
+    fn state_scan(
+        &mut self,
+        state: u32,
+        key: &[u8],
+        after: Option<&[u8]>,
+        limit: u32,
+    ) -> wit_state::Page {
         let outcome = self.host.state_scan(state, key, after, limit);
         let page = self.keep(outcome).unwrap_or_default();
-        let (sub_keys, values) = (wit_blobs(page.sub_keys.view()), wit_blobs(page.values.view()));
-        wit_state::Page { sub_keys, values, more: page.more }
+        let (sub_keys, values) = (
+            wit_blobs(page.sub_keys.view()),
+            wit_blobs(page.values.view()),
+        );
+        wit_state::Page {
+            sub_keys,
+            values,
+            more: page.more,
+        }
     }
 
     fn now(&mut self) -> i64 {
@@ -249,24 +285,37 @@ impl Host for NativeHost {
 fn failure(failure: wit_types::Failure) -> TaskFailure {
     let failure = match failure {
         wit_types::Failure::User(message) => GuestFailure::User(message),
-        wit_types::Failure::BadRecord(bad) => {
-            GuestFailure::BadRecord { index: bad.index, message: bad.message, location: None }
-        }
+        wit_types::Failure::BadRecord(bad) => GuestFailure::BadRecord {
+            index: bad.index,
+            message: bad.message,
+            location: None,
+        },
         wit_types::Failure::Other(message) => GuestFailure::Other(message),
     };
     failure.into()
 }
 
 fn wit_batch() -> wit_types::Batch {
-    wit_types::Batch { timestamps: Vec::new(), hashes: Vec::new(), ends: Vec::new(), data: Vec::new() }
+    wit_types::Batch {
+        timestamps: Vec::new(),
+        hashes: Vec::new(),
+        ends: Vec::new(),
+        data: Vec::new(),
+    }
 }
 
 fn wit_blobs(blobs: BlobsView<'_>) -> wit_types::Blobs {
-    wit_types::Blobs { ends: blobs.ends.to_vec(), data: blobs.data.to_vec() }
+    wit_types::Blobs {
+        ends: blobs.ends.to_vec(),
+        data: blobs.data.to_vec(),
+    }
 }
 
 fn view(blobs: &wit_types::Blobs) -> BlobsView<'_> {
-    BlobsView { ends: &blobs.ends, data: &blobs.data }
+    BlobsView {
+        ends: &blobs.ends,
+        data: &blobs.data,
+    }
 }
 
 fn wit_context(context: &TaskContext) -> wit::TaskContext {

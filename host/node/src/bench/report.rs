@@ -49,14 +49,39 @@ impl Report<'_> {
             return Ok(());
         }
         let per_core = 1e9 / figures.ns_per_record_core;
-        writeln!(out, "{} {}, parallelism {}", self.name, self.variant, self.parallelism)?;
-        writeln!(out, "  {:>10.2} M records/s ({:.2} s)", figures.records_per_second / 1e6, figures.seconds)?;
+        writeln!(
+            out,
+            "{} {}, parallelism {}",
+            self.name, self.variant, self.parallelism
+        )?;
+        writeln!(
+            out,
+            "  {:>10.2} M records/s ({:.2} s)",
+            figures.records_per_second / 1e6,
+            figures.seconds
+        )?;
         writeln!(out, "  {:>10.2} M records/s per core used", per_core / 1e6)?;
-        writeln!(out, "  {:>10.1} ns per record and core", figures.ns_per_record_core)?;
-        writeln!(out, "  {:>10.1} ns natively", figures.native_ns_per_record_core)?;
+        writeln!(
+            out,
+            "  {:>10.1} ns per record and core",
+            figures.ns_per_record_core
+        )?;
+        writeln!(
+            out,
+            "  {:>10.1} ns natively",
+            figures.native_ns_per_record_core
+        )?;
         writeln!(out, "  {:>10.3} sandbox tax", figures.sandbox_tax)?;
-        writeln!(out, "  {:>10.3} sandbox tax without interruption", figures.sandbox_tax_without_interruption)?;
-        writeln!(out, "  {:>10.1} MiB peak resident memory", figures.peak_rss_bytes as f64 / 1048576.0)?;
+        writeln!(
+            out,
+            "  {:>10.3} sandbox tax without interruption",
+            figures.sandbox_tax_without_interruption
+        )?;
+        writeln!(
+            out,
+            "  {:>10.1} MiB peak resident memory",
+            figures.peak_rss_bytes as f64 / 1048576.0
+        )?;
         Ok(())
     }
 
@@ -74,7 +99,12 @@ impl Report<'_> {
             sandbox_tax: tax(self.sandboxed, self.native),
             sandbox_tax_without_interruption: tax(self.uninterrupted, self.native),
             native_ns_per_record_core: per_record(median(self.native.iter().map(cpu))),
-            peak_rss_bytes: self.sandboxed.iter().map(|run| run.peak_rss).max().unwrap_or(0),
+            peak_rss_bytes: self
+                .sandboxed
+                .iter()
+                .map(|run| run.peak_rss)
+                .max()
+                .unwrap_or(0),
         }
     }
 }
@@ -85,7 +115,12 @@ fn cpu(run: &Run) -> f64 {
 
 /// The median of the ratios of runs that followed each other.
 fn tax(sandboxed: &[Run], native: &[Run]) -> f64 {
-    median(sandboxed.iter().zip(native).map(|(sandboxed, native)| cpu(sandboxed) / cpu(native)))
+    median(
+        sandboxed
+            .iter()
+            .zip(native)
+            .map(|(sandboxed, native)| cpu(sandboxed) / cpu(native)),
+    )
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -110,7 +145,10 @@ mod tests {
             peak_rss: 0,
             checksum: 0,
         };
-        let (native, sandboxed) = ([run(100), run(200), run(100)], [run(110), run(300), run(130)]);
+        let (native, sandboxed) = (
+            [run(100), run(200), run(100)],
+            [run(110), run(300), run(130)],
+        );
         assert!((tax(&sandboxed, &native) - 1.3).abs() < 1e-9);
         assert!((median([1.0, 4.0].into_iter()) - 2.5).abs() < 1e-9);
     }
