@@ -79,14 +79,14 @@ fn unknown_connectors_and_options_are_refused_with_what_there_is() {
             "fiel",
             &[][..],
             "there is no source connector `fiel`, did you mean `file`?; the source connectors are `file`, \
-             `socket`, `datagen`",
+             `socket`, `datagen`, `bench`",
         ),
         (
             ConnectorKind::Source,
             "print",
             &[],
             "there is no source connector `print` (`print` is a sink); the source connectors are `file`, \
-             `socket`, `datagen`",
+             `socket`, `datagen`, `bench`",
         ),
         (
             ConnectorKind::Sink,
@@ -188,6 +188,7 @@ fn the_table_of_each_connector_says_what_its_catalog_entry_says() {
             "file" => include_str!("file.rs"),
             "socket" => include_str!("socket.rs"),
             "datagen" => include_str!("datagen.rs"),
+            "bench" => include_str!("bench.rs"),
             "print" => include_str!("print.rs"),
             _ => include_str!("blackhole.rs"),
         };
@@ -212,6 +213,7 @@ fn every_connector_of_the_catalog_can_be_had() {
             "file" => &[("path", path)],
             "socket" => &[("host", "localhost"), ("port", "1")],
             "datagen" => &[("fields", r#"{"id":{"kind":"sequence"}}"#)],
+            "bench" => &[("workload", "map-filter"), ("records", "1")],
             _ => &[],
         };
         let spec = spec(doc.name, options);

@@ -70,6 +70,8 @@ impl Process<Number> for Fragile {
     }
 }
 
+/// Kept out of line, so that the trap names it.
+#[inline(never)]
 fn break_down(stage: &str) {
     panic!("this guest breaks in `{stage}`");
 }
