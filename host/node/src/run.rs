@@ -75,15 +75,7 @@ pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Ex
         Ok(job) => job,
         Err(failure) => {
             let last = JobSummary::default();
-            return shown.end(
-                &ran,
-                Err(JobFailure {
-                    task: None,
-                    failure,
-                }),
-                &last,
-                screen,
-            );
+            return shown.end(&ran, Err(failure), &last, screen);
         }
     };
     ran.started = clock.monotonic();

@@ -1,12 +1,11 @@
 //! What guest code calls back: its outputs, state, timers, clock and log, of one task.
 //!
-//! Columns from the guest are checked here, once. Invariant: whatever a guest passes ends in a result,
-//! never in a panic.
+//! Columns from the guest are checked here, once. Invariants: whatever a guest passes ends in a result,
+//! never in a panic; nothing follows the end of the data.
 
 use std::sync::Arc;
 
 use wasmill_actor::{Clock, Rng, Signal};
-use wasmill_connectors::Committable;
 use wasmill_state::{KeyedBackend, TimerService};
 use wasmill_types::batch::MalformedBatch;
 use wasmill_types::element::ChannelStatus;
@@ -15,14 +14,20 @@ use wasmill_types::operator::{
 };
 use wasmill_types::{BatchView, BlobsView, Element, TaskFailure};
 
+use crate::event_time::OutputTime;
 use crate::metrics::{Histogram, TaskMetrics};
 use crate::output::Output;
 
 /// The host side of one task.
 #[derive(Debug)]
 pub struct TaskHost {
-    /// Where the task's records go.
+    /// Where the task's records go: first the outputs of its operators, then those that only the source
+    /// connector of the task writes to.
     pub outputs: Vec<Output>,
+    /// How many of `outputs` are the operators'.
+    pub operator_outputs: usize,
+    /// What the outputs were told about event time.
+    pub event_time: OutputTime,
     /// Keyed state; none when the task has no keyed operator.
     pub state: Option<Box<dyn KeyedBackend>>,
     /// Timers; none when the task has no keyed operator.
@@ -35,20 +40,64 @@ pub struct TaskHost {
     pub metrics: Arc<TaskMetrics>,
     /// The largest record, in bytes.
     pub max_record_bytes: u32,
+    /// Whether the end of the data was sent, after which nothing may be emitted.
+    pub has_ended: bool,
 }
 
 impl TaskHost {
-    /// Sends something that is not records over all edges.
+    /// Sends records that have been checked to an output.
+    ///
+    /// # Errors
+    /// When the output cannot take them.
+    pub fn send(&mut self, output: usize, records: &BatchView<'_>) -> Result<(), TaskFailure> {
+        if self.event_time.is_marked_idle() && !records.is_empty() {
+            self.status(ChannelStatus::Active)?;
+        }
+        let target = &mut self.outputs[output];
+        let (count, bytes) = (records.len(), records.data.len());
+        self.metrics.add_out(count, bytes);
+        if matches!(target, Output::Sink(..)) {
+            self.metrics.add_sent(count);
+        }
+        target.emit(records)
+    }
+
+    /// Tells the outputs that event time has advanced; ignored unless it has.
     ///
     /// # Errors
     /// When an edge cannot take it.
-    pub fn broadcast(&mut self, element: &Element) -> Result<(), TaskFailure> {
-        self.outputs
-            .iter_mut()
-            .try_for_each(|output| output.broadcast(element))
+    pub fn watermark(&mut self, time: i64) -> Result<(), TaskFailure> {
+        let told = self.event_time.watermark(time);
+        told.iter().try_for_each(|element| self.broadcast(element))
     }
 
-    /// Sends everything that was collected.
+    /// Tells the outputs whether the inputs hold back event time.
+    ///
+    /// # Errors
+    /// When an edge cannot take it.
+    pub fn status(&mut self, status: ChannelStatus) -> Result<(), TaskFailure> {
+        let told = self.event_time.status(status);
+        told.map_or(Ok(()), |element| self.broadcast(&element))
+    }
+
+    /// Says that all records have been sent.
+    ///
+    /// # Errors
+    /// When an edge cannot take it.
+    pub fn end_data(&mut self) -> Result<(), TaskFailure> {
+        self.has_ended = true;
+        self.broadcast(&Element::EndOfData)
+    }
+
+    /// Says that the task is gone.
+    ///
+    /// # Errors
+    /// When an edge cannot take it.
+    pub fn end_partition(&mut self) -> Result<(), TaskFailure> {
+        self.broadcast(&Element::EndOfPartition)
+    }
+
+    /// Sends what was collected, as far as there is room.
     ///
     /// # Errors
     /// When an output cannot take it.
@@ -62,23 +111,37 @@ impl TaskHost {
     }
 
     /// Whether every output would take records without waiting.
-    pub fn has_room(&self) -> bool {
-        self.outputs.iter().all(Output::has_room)
+    pub fn has_room(&mut self) -> bool {
+        self.outputs.iter_mut().all(Output::has_room)
     }
 
-    /// Has a task woken when an output that is full has room again.
+    /// Has a task woken when an output without room has some again, or at once when all have.
     pub fn notify_when_room(&mut self, signal: &Signal) {
-        self.outputs
+        match self
+            .outputs
             .iter_mut()
-            .for_each(|output| output.notify_when_room(signal));
+            .find_map(|output| (!output.has_room()).then_some(output))
+        {
+            Some(full) => full.notify_when_room(signal),
+            None => signal.notify(),
+        }
     }
 
-    /// Finishes the sinks; per output what is to be committed.
-    ///
-    /// # Errors
-    /// When a sink cannot make its output durable.
-    pub fn finish(&mut self) -> Result<Vec<Vec<Committable>>, TaskFailure> {
-        self.outputs.iter_mut().map(Output::finish).collect()
+    fn broadcast(&mut self, element: &Element) -> Result<(), TaskFailure> {
+        let outputs = &mut self.outputs;
+        outputs
+            .iter_mut()
+            .try_for_each(|output| output.broadcast(element))
+    }
+
+    /// What the bundle emits must come before it has been told that its input has ended.
+    fn check_open(&self, what: &str) -> Result<(), TaskFailure> {
+        if self.has_ended {
+            let problem =
+                format!("it emitted {what} while it was closed, after its last input had ended");
+            return Err(TaskFailure::Contract(problem));
+        }
+        Ok(())
     }
 
     fn keyed(&mut self) -> Result<&mut dyn KeyedBackend, TaskFailure> {
@@ -116,22 +179,25 @@ fn malformed(error: MalformedBatch) -> TaskFailure {
 
 impl OperatorHost for TaskHost {
     fn emit(&mut self, output: u32, records: BatchView<'_>) -> Result<(), TaskFailure> {
+        self.check_open("records")?;
         let records = records.checked(self.max_record_bytes).map_err(malformed)?;
-        let count = self.outputs.len();
-        let Some(target) = self.outputs.get_mut(output as usize) else {
+        let (output, count) = (output as usize, self.operator_outputs);
+        if output >= count {
             let problem = format!("it emitted on output {output}, and the chain has {count}");
             return Err(TaskFailure::Contract(problem));
-        };
-        self.metrics.add_out(records.len(), records.data.len());
-        target.emit(&records)
+        }
+        self.send(output, &records)
     }
 
     fn emit_watermark(&mut self, time: i64) -> Result<(), TaskFailure> {
-        self.broadcast(&Element::Watermark(time))
+        self.check_open("a watermark")?;
+        self.watermark(time)
     }
 
     fn mark_idle(&mut self) -> Result<(), TaskFailure> {
-        self.broadcast(&Element::Status(ChannelStatus::Idle))
+        self.check_open("its idleness")?;
+        let told = self.event_time.mark_idle();
+        told.map_or(Ok(()), |element| self.broadcast(&element))
     }
 
     fn state_get(

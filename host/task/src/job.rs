@@ -1,10 +1,12 @@
 //! A job while it runs in this process, and how it ended.
 //!
-//! Invariant: output becomes visible only when every task has finished, and all of it or none.
+//! [`crate::deployment`] makes it; whoever runs the job waits for it, and may watch it ([`watch`]) and
+//! cancel it from other threads. Invariants: output becomes visible only when every task has finished;
+//! the failure that is reported is that of the task that failed first; a job that is dropped is stopped.
 
-use std::collections::HashMap;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+pub mod watch;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -14,68 +16,50 @@ use wasmill_connectors::{Committable, Sink};
 use wasmill_types::id::OperatorId;
 use wasmill_types::{HostError, TaskFailure};
 
-use crate::metrics::TaskMetrics;
-use crate::output::host_failure;
+use crate::outcome::{FirstFailure, Outcome};
+
+pub(crate) use watch::Watched;
+pub use watch::{JobSummary, JobWatch};
 
 /// Why a job failed: which task, and what it said.
 #[derive(Debug, Error, Clone)]
 #[error("{}{failure}", .task.as_ref().map(|task| format!("task `{task}`: ")).unwrap_or_default())]
 pub struct JobFailure {
-    /// The task that failed first; none when the job failed as a whole.
+    /// The task that failed first: the name of its vertex, with its subtask if it had begun to run. None
+    /// when the job failed as a whole.
     pub task: Option<String>,
     /// What ended it.
     pub failure: TaskFailure,
 }
 
-/// What a job did.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct JobSummary {
-    /// Records that its sources made.
-    pub records_in: u64,
-    /// Bytes of records that its sources made.
-    pub bytes_in: u64,
-    /// Records that its last tasks put out.
-    pub records_out: u64,
-    /// Records that were left out as bad.
-    pub bad_records: u64,
-    /// From the start of the tasks to the first record.
-    pub first_record: Option<Duration>,
-    /// From the start of the tasks to the last one's end.
-    pub elapsed: Duration,
-}
-
-/// How a task ended, once it has.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Outcome(Arc<Mutex<Option<Ended>>>);
-
-type Ended = Result<Vec<Vec<Committable>>, TaskFailure>;
-
-impl Outcome {
-    pub(crate) fn set(&self, ended: Ended) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(ended);
-    }
-
-    fn take(&self) -> Option<Ended> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
 /// A task that was started.
 pub(crate) struct TaskHandle {
     pub(crate) name: String,
-    pub(crate) vertex: usize,
     pub(crate) worker: Worker<()>,
     pub(crate) outcome: Outcome,
-    pub(crate) metrics: Arc<TaskMetrics>,
-    /// The sink behind each output of the task.
-    pub(crate) sinks: Vec<Option<OperatorId>>,
+    pub(crate) watched: Watched,
 }
+
+/// A sink and the name of its operator.
+#[derive(Debug)]
+pub(crate) struct JobSink {
+    pub(crate) name: String,
+    pub(crate) sink: Box<dyn Sink>,
+}
+
+/// The sinks of a job.
+pub(crate) type JobSinks = BTreeMap<OperatorId, JobSink>;
+
+/// What is to be committed, by sink.
+type Parts = BTreeMap<OperatorId, Vec<Committable>>;
 
 /// A job that runs in this process.
 pub struct RunningJob {
+    /// Empty once they have been joined.
     tasks: Vec<TaskHandle>,
-    sinks: HashMap<OperatorId, Box<dyn Sink>>,
+    sinks: JobSinks,
     cancel: CancelToken,
+    first: FirstFailure,
     watch: JobWatch,
 }
 
@@ -87,78 +71,22 @@ impl std::fmt::Debug for RunningJob {
     }
 }
 
-/// Looks at a running job from another thread.
-#[derive(Debug, Clone)]
-pub struct JobWatch {
-    tasks: Arc<[(usize, Arc<TaskMetrics>)]>,
-    clock: Clock,
-    started: Duration,
-}
-
-impl JobWatch {
-    /// What the job has done so far. The first vertices are sources, the last ones hold the sinks.
-    pub fn summary(&self) -> JobSummary {
-        let elapsed = self.clock.monotonic().saturating_sub(self.started);
-        let mut summary = JobSummary {
-            elapsed,
-            ..JobSummary::default()
-        };
-        let last = self
-            .tasks
-            .iter()
-            .map(|(vertex, _)| *vertex)
-            .max()
-            .unwrap_or(0);
-        let mut first = None;
-        for (vertex, metrics) in self.tasks.iter() {
-            let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-            let nanos = metrics.first_record_nanos.load(Ordering::Relaxed);
-            if let Ok(nanos) = u64::try_from(nanos) {
-                let at = Duration::from_nanos(nanos).saturating_sub(self.started);
-                first = Some(first.map_or(at, |known: Duration| known.min(at)));
-                // Only source tasks note their first record.
-                summary.records_in += get(&metrics.records_in);
-                summary.bytes_in += get(&metrics.bytes_in);
-            }
-            if *vertex == last {
-                summary.records_out += get(&metrics.records_out);
-            }
-            summary.bad_records += metrics.bad_records();
-        }
-        summary.first_record = first;
-        summary
-    }
-
-    /// The sum of a counter over all tasks.
-    pub fn counter(&self, name: &str) -> u64 {
-        let of = |metrics: &TaskMetrics| {
-            metrics.with_guest(|g| g.counters.get(name).copied().unwrap_or(0))
-        };
-        self.tasks.iter().map(|(_, metrics)| of(metrics)).sum()
-    }
-}
-
 impl RunningJob {
+    /// A job of tasks in the order of their numbers, which started when the clock showed this time.
     pub(crate) fn new(
         tasks: Vec<TaskHandle>,
-        sinks: HashMap<OperatorId, Box<dyn Sink>>,
+        sinks: JobSinks,
         cancel: CancelToken,
-        clock: Clock,
+        first: FirstFailure,
+        started: (Clock, Duration),
     ) -> Self {
-        let watched = tasks
-            .iter()
-            .map(|task| (task.vertex, Arc::clone(&task.metrics)))
-            .collect();
-        let watch = JobWatch {
-            tasks: watched,
-            started: clock.monotonic(),
-            clock,
-        };
+        let watched = tasks.iter().map(|task| task.watched.clone());
         Self {
+            watch: JobWatch::new(watched.collect(), started),
             tasks,
             sinks,
             cancel,
-            watch,
+            first,
         }
     }
 
@@ -175,7 +103,8 @@ impl RunningJob {
     /// Waits for the end and makes the output visible.
     ///
     /// # Errors
-    /// The first failure, or [`TaskFailure::Cancelled`]; no output is visible then.
+    /// The first failure, or [`TaskFailure::Cancelled`]; no output is visible then. When the output of a
+    /// sink cannot be made visible, that of the others still is, and the failure says which.
     pub fn wait(mut self) -> Result<JobSummary, JobFailure> {
         let (parts, failure) = self.join();
         let summary = self.watch.summary();
@@ -183,71 +112,99 @@ impl RunningJob {
             self.discard(parts);
             return Err(failure);
         }
-        for (sink, parts) in parts {
-            self.sinks[&sink]
-                .commit(parts)
-                .map_err(|error| JobFailure {
-                    task: None,
-                    failure: host_failure(error),
-                })?;
-        }
+        self.commit(parts)?;
         Ok(summary)
     }
 
-    /// Stops a job that did not fully start.
-    pub(crate) fn stop(mut self) {
+    /// Waits for the end of all tasks; what they staged, and the failure that ended the job.
+    fn join(&mut self) -> (Parts, Option<JobFailure>) {
+        let mut parts = Parts::new();
+        let mut failures = Vec::new();
+        for task in self.tasks.drain(..) {
+            let panicked = task.worker.join().err();
+            let panicked = panicked.map(|panicked| {
+                let message = panicked.message;
+                HostError::new(format!("panicked: {message}; please report this bug")).into()
+            });
+            for (sink, new) in task.outcome.take_parts() {
+                parts.entry(sink).or_default().extend(new);
+            }
+            failures.push((task.name, panicked.or_else(|| task.outcome.failure())));
+        }
+        (parts, first(failures, self.first.task()))
+    }
+
+    /// Tries all sinks: what is complete is worth more visible than hidden (semantics §10.8).
+    fn commit(&self, parts: Parts) -> Result<(), JobFailure> {
+        let mut failures = Vec::new();
+        let mut committed = Vec::new();
+        for (sink, parts) in parts {
+            let JobSink { name, sink } = &self.sinks[&sink];
+            match sink.commit(parts) {
+                Ok(()) => committed.push(format!("`{name}`")),
+                Err(error) => {
+                    let error = HostError::from(error);
+                    failures.push(format!("make the output of `{name}` visible: {error}"));
+                }
+            }
+        }
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let mut message = failures.join("; ");
+        if !committed.is_empty() {
+            message.push_str("; visible is the output of ");
+            message.push_str(&committed.join(", "));
+        }
+        let failure = HostError::new(message).into();
+        Err(JobFailure {
+            task: None,
+            failure,
+        })
+    }
+
+    fn discard(&self, parts: Parts) {
+        for (sink, parts) in parts {
+            let JobSink { name, sink } = &self.sinks[&sink];
+            if let Err(error) = sink.discard(parts) {
+                let error = HostError::from(error);
+                tracing::warn!(sink = name, %error, "left unfinished output behind");
+            }
+        }
+    }
+}
+
+impl Drop for RunningJob {
+    /// Stops the tasks if nobody has waited for their end, and leaves no output.
+    fn drop(&mut self) {
+        if self.tasks.is_empty() {
+            return;
+        }
+        self.cancel.cancel();
         let (parts, _) = self.join();
         self.discard(parts);
     }
+}
 
-    fn join(&mut self) -> (HashMap<OperatorId, Vec<Committable>>, Option<JobFailure>) {
-        let mut parts: HashMap<OperatorId, Vec<Committable>> = HashMap::new();
-        let mut failure: Option<JobFailure> = None;
-        for task in self.tasks.drain(..) {
-            let panicked = task.worker.join().err();
-            if panicked.is_some() {
-                self.cancel.cancel();
-            }
-            let ended = match panicked {
-                Some(panic) => Err(HostError::new(panic.to_string()).into()),
-                None => task.outcome.take().unwrap_or(Err(TaskFailure::Cancelled)),
-            };
-            match ended {
-                Ok(committables) => {
-                    for (sink, new) in task.sinks.iter().zip(committables) {
-                        let Some(sink) = sink else { continue };
-                        parts.entry(*sink).or_default().extend(new);
-                    }
-                }
-                Err(new) => note(&mut failure, task.name, new),
-            }
-        }
-        (parts, failure)
-    }
-
-    fn discard(&self, parts: HashMap<OperatorId, Vec<Committable>>) {
-        for (sink, parts) in parts {
-            if let Err(error) = self.sinks[&sink].discard(parts) {
-                tracing::warn!(error = %error, "remove unfinished output");
-            }
-        }
+/// The failure of a job: that of the task that claimed it. Without one the job was cancelled, if any
+/// task ended early at all.
+fn first(
+    failures: Vec<(String, Option<TaskFailure>)>,
+    claimed: Option<usize>,
+) -> Option<JobFailure> {
+    let was_cut_short = failures.iter().any(|(_, failure)| failure.is_some());
+    let claimed = claimed.and_then(|task| failures.into_iter().nth(task));
+    match claimed {
+        Some((task, Some(failure))) => Some(JobFailure {
+            task: Some(task),
+            failure,
+        }),
+        Some((_, None)) | None => was_cut_short.then_some(JobFailure {
+            task: None,
+            failure: TaskFailure::Cancelled,
+        }),
     }
 }
 
-/// Keeps the failure that came first: those that were merely cancelled came after.
-fn note(failure: &mut Option<JobFailure>, task: String, new: TaskFailure) {
-    let is_consequence = matches!(new, TaskFailure::Cancelled);
-    match failure {
-        None => {
-            let task = (!is_consequence).then_some(task);
-            *failure = Some(JobFailure { task, failure: new });
-        }
-        Some(known) if matches!(known.failure, TaskFailure::Cancelled) && !is_consequence => {
-            *failure = Some(JobFailure {
-                task: Some(task),
-                failure: new,
-            });
-        }
-        Some(_) => {}
-    }
-}
+#[cfg(test)]
+mod tests;

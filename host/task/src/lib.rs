@@ -2,7 +2,7 @@
 //!
 //! 1. [`source`]: a connector of the host or the bundle itself makes records, as columns; or
 //! 2. the [gate](wasmill_network::Gate) of a task takes them from a channel, whole batches at a time;
-//! 3. [`valve`] combines the event time of the channels;
+//! 3. [`valve`] combines the event time of the channels, [`event_time`] that of the inputs;
 //! 4. [`task`] is the loop, the only thing that touches the subtask: it picks what comes next
 //!    ([`mailbox`]) and hands the batch to
 //! 5. the operator: guest code behind [`wasmill_types::operator::Operator`], or nothing at all
@@ -11,19 +11,23 @@
 //! 7. a sink of the host, or a [`partition`] that spreads the records over channels ([`partitioner`])
 //!    and sends them on in frames.
 //!
-//! [`deployment`] builds the tasks of a job and connects them; [`job`] is the job while it runs.
+//! [`deployment`] builds the tasks of a job and connects them, by the [`plan`] of each vertex; [`job`] is
+//! the job while it runs, and [`outcome`] how a task ends and what that means for the job.
 //!
-//! Invariants: one OS thread runs a task and nothing else mutates it; every wait of it is on one
-//! signal, can be cancelled, and flushes first; the first failure of a job is the one it reports.
+//! Invariants: one OS thread runs a task and nothing else mutates it; a task waits on one signal, or for
+//! room in the middle of an `emit`, and cancelling ends both; no record waits longer than the buffer
+//! timeout for others, unless its channel is full; the first failure of a job is the one it reports.
 
 pub mod deployment;
 pub mod direct;
+pub mod event_time;
 pub mod guest;
 pub mod host;
 pub mod job;
 pub mod mailbox;
 pub mod metrics;
 pub mod options;
+pub mod outcome;
 pub mod output;
 pub mod partition;
 pub mod partitioner;

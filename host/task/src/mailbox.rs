@@ -1,17 +1,22 @@
 //! What a task does next. Decides only; [`crate::task`] does it.
+//!
+//! Invariant: nothing that could emit is chosen while an output lacks room, and nothing at all is chosen
+//! once the task is cancelled.
 
 use std::time::Duration;
 
 use wasmill_network::{Gate, ProducerLost};
 use wasmill_types::Element;
 
-/// What a task does next, most urgent first.
-#[derive(Debug)]
+/// What a task does next, most urgent first. Times are of the monotonic clock.
+#[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// Stop.
     Cancel,
     /// Send what was collected: its time is over.
     Flush,
+    /// Wait until every output has room, at most until this time.
+    WaitForRoom(Option<Duration>),
     /// Fire timers of processing time.
     FireTimers,
     /// Let the source make records.
@@ -20,24 +25,22 @@ pub enum Next {
     Input(usize, Element),
     /// A producer is gone without having ended.
     Lost(ProducerLost),
-    /// Wait until every output has room, at most this long.
-    WaitForRoom(Option<Duration>),
-    /// Wait for a notification, at most this long.
+    /// Wait for a notification, at most until this time.
     Wait(Option<Duration>),
 }
 
-/// What the decision depends on. Times are of the monotonic clock, unless they are said to be left.
+/// What the decision depends on. Times are of the monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
     /// Whether the task has been cancelled.
     pub is_cancelled: bool,
     /// Whether every output takes records without waiting.
     pub has_room: bool,
-    /// When collected records must be sent at the latest, if there are any.
+    /// When collected records must be sent at the latest, if there are any that can be.
     pub flush_at: Option<Duration>,
-    /// How long until the next timer of processing time fires.
-    pub timer_in: Option<Duration>,
-    /// When the source may be polled; none when the task has no source.
+    /// When the next timer of processing time fires.
+    pub timer_at: Option<Duration>,
+    /// When the source may be polled; none when the task has no source, or one at its end.
     pub poll_at: Option<Duration>,
     /// Now.
     pub now: Duration,
@@ -48,24 +51,24 @@ pub fn select(facts: Facts, gate: Option<&mut Gate>) -> Next {
     let Facts {
         now,
         flush_at,
-        timer_in,
+        timer_at,
         poll_at,
         ..
     } = facts;
+    let is_due = |at: Option<Duration>| at.is_some_and(|at| at <= now);
     if facts.is_cancelled {
         return Next::Cancel;
     }
-    if flush_at.is_some_and(|at| at <= now) {
+    if is_due(flush_at) {
         return Next::Flush;
     }
-    // Without room nothing may run that could emit; room notifies the task's signal.
     if !facts.has_room {
-        return Next::WaitForRoom(flush_at.map(|at| at.saturating_sub(now)));
+        return Next::WaitForRoom(flush_at);
     }
-    if timer_in == Some(Duration::ZERO) {
+    if is_due(timer_at) {
         return Next::FireTimers;
     }
-    if poll_at.is_some_and(|at| at <= now) {
+    if is_due(poll_at) {
         return Next::Poll;
     }
     match gate.map_or(Ok(None), Gate::next) {
@@ -73,7 +76,8 @@ pub fn select(facts: Facts, gate: Option<&mut Gate>) -> Next {
         Ok(None) => {}
         Err(lost) => return Next::Lost(lost),
     }
-    let left = |at: Duration| at.saturating_sub(now);
-    let deadlines = [flush_at.map(left), timer_in, poll_at.map(left)];
-    Next::Wait(deadlines.into_iter().flatten().min())
+    Next::Wait([flush_at, timer_at, poll_at].into_iter().flatten().min())
 }
+
+#[cfg(test)]
+mod tests;

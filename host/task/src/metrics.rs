@@ -1,8 +1,9 @@
 //! What a task counts. Written by the task's thread, read by whoever shows progress.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use wasmill_types::metric;
 
@@ -17,8 +18,10 @@ pub struct TaskMetrics {
     pub records_out: AtomicU64,
     /// [`metric::BYTES_OUT`].
     pub bytes_out: AtomicU64,
-    /// When the first records came, by the monotonic clock in nanoseconds; -1 before.
-    pub first_record_nanos: AtomicI64,
+    /// [`metric::RECORDS_SENT`].
+    pub records_sent: AtomicU64,
+    /// When a source made its first records, by the monotonic clock.
+    pub first_record: OnceLock<Duration>,
     guest: Mutex<GuestMetrics>,
 }
 
@@ -47,14 +50,6 @@ pub struct Histogram {
 }
 
 impl TaskMetrics {
-    /// Counters at zero.
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self {
-            first_record_nanos: AtomicI64::new(-1),
-            ..Self::default()
-        })
-    }
-
     /// Counts records that came in.
     pub fn add_in(&self, records: usize, bytes: usize) {
         add(&self.records_in, records as u64);
@@ -65,6 +60,11 @@ impl TaskMetrics {
     pub fn add_out(&self, records: usize, bytes: usize) {
         add(&self.records_out, records as u64);
         add(&self.bytes_out, bytes as u64);
+    }
+
+    /// Counts records that a sink took.
+    pub fn add_sent(&self, records: usize) {
+        add(&self.records_sent, records as u64);
     }
 
     /// Changes what guest code named.
@@ -82,15 +82,14 @@ impl TaskMetrics {
         });
     }
 
+    /// The value of a counter by name; 0 when nobody has added to it.
+    pub fn counter(&self, name: &str) -> u64 {
+        self.with_guest(|guest| guest.counters.get(name).copied().unwrap_or(0))
+    }
+
     /// How many records were left out as bad.
     pub fn bad_records(&self) -> u64 {
-        self.with_guest(|guest| {
-            guest
-                .counters
-                .get(metric::BAD_RECORDS)
-                .copied()
-                .unwrap_or(0)
-        })
+        self.counter(metric::BAD_RECORDS)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `node` fills [`Options`] from the configuration; each field names its key.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use wasmill_types::operator::BadRecordPolicy;
@@ -10,7 +11,7 @@ use wasmill_types::operator::BadRecordPolicy;
 #[derive(Debug, Clone)]
 pub struct Options {
     /// `network.channel-capacity`: how many elements wait in a channel before its sender does.
-    pub channel_capacity: usize,
+    pub channel_capacity: NonZeroUsize,
     /// `network.frame-bytes`: at which size the records for a channel are sent, in bytes (semantics
     /// §13.5).
     pub frame_bytes: u32,
@@ -34,7 +35,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            channel_capacity: 10,
+            channel_capacity: NonZeroUsize::new(10).expect("ten is not zero"),
             frame_bytes: 32 << 10,
             buffer_timeout: Duration::from_millis(1),
             source_batch_bytes: 64 << 10,

@@ -2,6 +2,7 @@
 
 use wasmill_actor::Signal;
 use wasmill_connectors::{Committable, SinkWriter};
+use wasmill_types::id::OperatorId;
 use wasmill_types::{BatchView, Element, HostError, TaskFailure};
 
 use crate::partition::ResultPartition;
@@ -10,15 +11,15 @@ use crate::partition::ResultPartition;
 pub enum Output {
     /// An edge to another vertex.
     Edge(ResultPartition),
-    /// A sink that is chained to the operators.
-    Sink(Option<Box<dyn SinkWriter>>),
+    /// A sink that is chained to the operators; none once it has finished.
+    Sink(OperatorId, Option<Box<dyn SinkWriter>>),
 }
 
 impl std::fmt::Debug for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Edge(partition) => partition.fmt(f),
-            Self::Sink(_) => f.write_str("Sink"),
+            Self::Sink(sink, _) => write!(f, "Sink({sink})"),
         }
     }
 }
@@ -31,8 +32,8 @@ impl Output {
     pub fn emit(&mut self, records: &BatchView<'_>) -> Result<(), TaskFailure> {
         match self {
             Self::Edge(partition) => partition.emit(records),
-            Self::Sink(Some(writer)) => writer.write(records).map_err(host_failure),
-            Self::Sink(None) => {
+            Self::Sink(_, Some(writer)) => Ok(writer.write(records)?),
+            Self::Sink(_, None) => {
                 Err(HostError::new("records were emitted to a sink that has finished").into())
             }
         }
@@ -45,18 +46,19 @@ impl Output {
     pub fn broadcast(&mut self, element: &Element) -> Result<(), TaskFailure> {
         match self {
             Self::Edge(partition) => partition.broadcast(element),
-            Self::Sink(_) => Ok(()),
+            Self::Sink(..) => Ok(()),
         }
     }
 
-    /// Sends what was collected, and shows what a sink was given.
+    /// Sends what an edge has collected, as far as there is room. A sink collects on its own: what it has
+    /// been given is not seen before the job's commit.
     ///
     /// # Errors
     /// As [`Output::emit`].
     pub fn flush(&mut self) -> Result<(), TaskFailure> {
         match self {
             Self::Edge(partition) => partition.flush(),
-            Self::Sink(_) => Ok(()),
+            Self::Sink(..) => Ok(()),
         }
     }
 
@@ -66,17 +68,18 @@ impl Output {
     }
 
     /// Whether records would be taken without waiting.
-    pub fn has_room(&self) -> bool {
+    pub fn has_room(&mut self) -> bool {
         match self {
             Self::Edge(partition) => partition.has_room(),
-            Self::Sink(_) => true,
+            Self::Sink(..) => true,
         }
     }
 
-    /// Has a task woken when there is room again; at once when there is.
+    /// Has a task woken when an edge without room has some again; at once when there is room.
     pub fn notify_when_room(&mut self, signal: &Signal) {
-        if let Self::Edge(partition) = self {
-            partition.notify_when_room(signal);
+        match self {
+            Self::Edge(partition) => partition.notify_when_room(signal),
+            Self::Sink(..) => signal.notify(),
         }
     }
 
@@ -84,18 +87,13 @@ impl Output {
     ///
     /// # Errors
     /// When the sink cannot make its output durable.
-    pub fn finish(&mut self) -> Result<Vec<Committable>, TaskFailure> {
-        match self {
-            Self::Edge(_) => Ok(Vec::new()),
-            Self::Sink(writer) => match writer.take() {
-                Some(writer) => writer.finish().map_err(host_failure),
-                None => Ok(Vec::new()),
-            },
-        }
+    pub fn finish(&mut self) -> Result<Option<(OperatorId, Vec<Committable>)>, TaskFailure> {
+        let Self::Sink(sink, writer) = self else {
+            return Ok(None);
+        };
+        let Some(writer) = writer.take() else {
+            return Ok(None);
+        };
+        Ok(Some((*sink, writer.finish()?)))
     }
-}
-
-/// A connector's error as a task's failure.
-pub(crate) fn host_failure(error: wasmill_connectors::ConnectorError) -> TaskFailure {
-    TaskFailure::from(error)
 }

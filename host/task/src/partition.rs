@@ -1,8 +1,9 @@
 //! A result partition: the records of one edge on their way to the channels.
 //!
 //! Records are collected per channel and sent as frames: when a frame is full, when its oldest record has
-//! waited for the buffer timeout, or before anything else goes down the channel. Invariant: what was
-//! emitted first is sent first, per channel.
+//! waited for the buffer timeout, or before anything else goes down the channel. Invariants: what was
+//! emitted first is sent first, per channel; only [`ResultPartition::emit`] and
+//! [`ResultPartition::broadcast`] wait for room, and cancelling ends that.
 
 use wasmill_actor::{CancelToken, Signal};
 use wasmill_network::{SendError, Sender};
@@ -10,7 +11,7 @@ use wasmill_types::{Batch, BatchView, Element, TaskFailure};
 
 use crate::partitioner::{Partitioner, Targets};
 
-/// The most records in one frame: it bounds frames of empty records.
+/// The most records that are collected for one frame: it bounds frames of empty records.
 const MAX_FRAME_RECORDS: usize = 16_384;
 
 /// The channels of one edge of one subtask.
@@ -22,12 +23,17 @@ pub struct ResultPartition {
     cancel: CancelToken,
     /// Whether any channel has collected records.
     is_dirty: bool,
+    /// The channels that something was sent to since they were last seen with room; each once. The others
+    /// have room for sure, because nobody else sends to them.
+    unsure: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Channel {
     sender: Sender,
     frame: Batch,
+    /// Whether it is in `unsure`.
+    is_unsure: bool,
 }
 
 impl ResultPartition {
@@ -38,75 +44,75 @@ impl ResultPartition {
         frame_bytes: u32,
         cancel: CancelToken,
     ) -> Self {
-        let channels = senders.into_iter().map(|sender| Channel {
+        let channel = |sender| Channel {
             sender,
             frame: Batch::default(),
-        });
-        let frame_bytes = frame_bytes as usize;
+            is_unsure: false,
+        };
         Self {
-            channels: channels.collect(),
+            unsure: Vec::with_capacity(senders.len()),
+            channels: senders.into_iter().map(channel).collect(),
             partitioner,
-            frame_bytes,
+            frame_bytes: frame_bytes as usize,
             cancel,
             is_dirty: false,
         }
     }
 
-    /// Takes records that have been checked.
+    /// Takes records that have been checked; waits where a frame is full and its channel too.
     ///
     /// # Errors
-    /// When a channel's reader is gone, or the task is cancelled while it waits for room.
+    /// When the records lack what the partitioner needs, a channel's reader is gone, or the task is
+    /// cancelled while it waits.
     pub fn emit(&mut self, records: &BatchView<'_>) -> Result<(), TaskFailure> {
-        match self.partitioner.targets(records)? {
-            Targets::One(channel) => self.extend(channel as usize, records)?,
+        let mut records = *records;
+        if !self.partitioner.uses_hashes() {
+            // A bundle might hand over some with one batch and none with the next, and the records of a
+            // frame must agree.
+            records.hashes = &[];
+        }
+        match self.partitioner.targets(&records)? {
+            Targets::Each => self.spread(&records),
+            Targets::One(channel) => self.extend(channel as usize, &records),
             Targets::Every => {
-                for channel in 0..self.channels.len() {
-                    self.extend(channel, records)?;
-                }
-            }
-            Targets::Each => {
-                for index in 0..records.len() {
-                    let number = records.hashes.get(index).copied().unwrap_or(0);
-                    let target = self.partitioner.next(number)?;
-                    let channel = &mut self.channels[target as usize];
-                    channel.frame.push_from(records, index);
-                    if is_full(&channel.frame, self.frame_bytes) {
-                        channel.send_frame(&self.cancel)?;
-                    }
-                }
+                (0..self.channels.len()).try_for_each(|channel| self.extend(channel, &records))
             }
         }
-        self.is_dirty = true;
-        Ok(())
     }
 
     /// Sends something that is not records down every channel, after what was collected.
     ///
     /// # Errors
-    /// As [`ResultPartition::emit`].
+    /// When a channel's reader is gone, or the task is cancelled while it waits.
     pub fn broadcast(&mut self, element: &Element) -> Result<(), TaskFailure> {
-        self.flush()?;
-        for channel in &mut self.channels {
-            channel
-                .sender
-                .send(element.clone(), &self.cancel)
-                .map_err(failure)?;
+        for channel in 0..self.channels.len() {
+            if !self.channels[channel].frame.is_empty() {
+                self.send_frame(channel)?;
+            }
+            self.send(channel, element.clone())?;
         }
+        self.is_dirty = false;
         Ok(())
     }
 
-    /// Sends everything that was collected.
+    /// Sends what was collected for channels that have room. The rest goes when there is room, so this
+    /// never waits; the partition stays dirty then.
     ///
     /// # Errors
-    /// As [`ResultPartition::emit`].
+    /// When a channel's reader is gone, or the task was cancelled.
     pub fn flush(&mut self) -> Result<(), TaskFailure> {
-        if std::mem::take(&mut self.is_dirty) {
-            for channel in self
-                .channels
-                .iter_mut()
-                .filter(|channel| !channel.frame.is_empty())
-            {
-                channel.send_frame(&self.cancel)?;
+        if !std::mem::take(&mut self.is_dirty) {
+            return Ok(());
+        }
+        for index in 0..self.channels.len() {
+            let channel = &self.channels[index];
+            if channel.frame.is_empty() {
+                continue;
+            }
+            if channel.is_unsure && !channel.sender.has_room() {
+                self.is_dirty = true;
+            } else {
+                self.send_frame(index)?;
             }
         }
         Ok(())
@@ -117,41 +123,72 @@ impl ResultPartition {
         self.is_dirty
     }
 
-    /// Whether every channel would take a frame at once.
-    pub fn has_room(&self) -> bool {
-        self.channels
-            .iter()
-            .all(|channel| channel.sender.has_room())
+    /// Whether every channel would take a frame at once. Asks only channels that were sent to since.
+    pub fn has_room(&mut self) -> bool {
+        while let Some(&index) = self.unsure.last() {
+            let channel = &mut self.channels[index];
+            if !channel.sender.has_room() {
+                return false;
+            }
+            channel.is_unsure = false;
+            self.unsure.pop();
+        }
+        true
     }
 
-    /// Has a task woken when a channel that is full has room again.
+    /// Has a task woken when a channel without room has some again, or at once when all have.
+    ///
+    /// One channel is enough to wait for: without it the others' room is of no use. When it has room
+    /// the task asks again.
     pub fn notify_when_room(&mut self, signal: &Signal) {
-        for channel in self
-            .channels
-            .iter_mut()
-            .filter(|channel| !channel.sender.has_room())
-        {
-            channel.sender.notify_when_room(signal);
+        if self.has_room() {
+            signal.notify();
+        } else if let Some(&full) = self.unsure.last() {
+            // It may have room by now; then this notifies at once.
+            self.channels[full].sender.notify_when_room(signal);
         }
     }
 
-    fn extend(&mut self, channel: usize, records: &BatchView<'_>) -> Result<(), TaskFailure> {
-        let channel = &mut self.channels[channel];
-        channel.frame.extend_from(records);
-        if is_full(&channel.frame, self.frame_bytes) {
-            channel.send_frame(&self.cancel)?;
+    /// Each record to its own channel.
+    fn spread(&mut self, records: &BatchView<'_>) -> Result<(), TaskFailure> {
+        for index in 0..records.len() {
+            let hash = records.hashes.get(index).copied().unwrap_or(0);
+            let target = self.partitioner.next(hash)? as usize;
+            let frame = &mut self.channels[target].frame;
+            frame.push_from(records, index);
+            if is_full(frame, self.frame_bytes) {
+                self.send_frame(target)?;
+            }
         }
+        self.is_dirty |= !records.is_empty();
         Ok(())
     }
-}
 
-impl Channel {
-    fn send_frame(&mut self, cancel: &CancelToken) -> Result<(), TaskFailure> {
-        let empty = self.sender.spare().unwrap_or_default();
-        let frame = std::mem::replace(&mut self.frame, empty);
-        self.sender
-            .send(Element::Batch(frame), cancel)
-            .map_err(failure)
+    /// All records to one channel.
+    fn extend(&mut self, index: usize, records: &BatchView<'_>) -> Result<(), TaskFailure> {
+        let frame = &mut self.channels[index].frame;
+        frame.extend_from(records);
+        if is_full(frame, self.frame_bytes) {
+            return self.send_frame(index);
+        }
+        self.is_dirty |= !frame.is_empty();
+        Ok(())
+    }
+
+    fn send_frame(&mut self, index: usize) -> Result<(), TaskFailure> {
+        let channel = &mut self.channels[index];
+        let empty = channel.sender.spare().unwrap_or_default();
+        let frame = std::mem::replace(&mut channel.frame, empty);
+        self.send(index, Element::Batch(frame))
+    }
+
+    fn send(&mut self, index: usize, element: Element) -> Result<(), TaskFailure> {
+        let channel = &mut self.channels[index];
+        if !channel.is_unsure {
+            channel.is_unsure = true;
+            self.unsure.push(index);
+        }
+        channel.sender.send(element, &self.cancel).map_err(stopped)
     }
 }
 
@@ -160,8 +197,11 @@ fn is_full(frame: &Batch, frame_bytes: usize) -> bool {
 }
 
 /// A reader that is gone has failed, and its own failure is the one to report.
-fn failure(error: SendError) -> TaskFailure {
+fn stopped(error: SendError) -> TaskFailure {
     match error {
         SendError::Cancelled | SendError::ReceiverGone => TaskFailure::Cancelled,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,6 +107,12 @@ impl Partitioner {
         })
     }
 
+    /// Whether the records of the edge have hashes.
+    #[inline]
+    pub fn uses_hashes(&self) -> bool {
+        matches!(self.partitioning, Partitioning::Hash | Partitioning::Custom)
+    }
+
     /// The channel of the next record; `hash` is its entry in the batch's hashes, anything if there are
     /// none.
     ///

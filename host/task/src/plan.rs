@@ -2,8 +2,8 @@
 //! is connected to what. Pure.
 //!
 //! A chain is a source connector or nothing, then operators of the bundle or none, then sinks of the
-//! host. Invariant: outputs of the bundle come first in `outputs`, in the order in which the bundle
-//! numbers them.
+//! host. Invariants: the outputs of the operators come first in `outputs`, in the order in which the bundle
+//! numbers them; a vertex has a source or inputs from other vertices, never both.
 
 use wasmill_graph::{JobGraph, Vertex};
 use wasmill_types::id::{EdgeId, OperatorId};
@@ -22,8 +22,9 @@ pub struct VertexPlan {
     pub inputs: Vec<EdgeId>,
     /// Where records leave the operators.
     pub outputs: Vec<PlannedOutput>,
-    /// How many of `outputs` are the bundle's.
-    pub guest_outputs: usize,
+    /// How many of `outputs` are the operators': the bundle's, or those of a task without its code that
+    /// hands on what comes in.
+    pub operator_outputs: usize,
     /// Which inputs the source connector feeds.
     pub source_inputs: Vec<u32>,
     /// Which outputs the source connector feeds as it is.
@@ -64,9 +65,10 @@ impl VertexPlan {
         leaving.sort_unstable();
         plan.add_guest_outputs(job, &leaving);
         plan.add_source_edges(job, &leaving);
-        let head = vertex.operators[0];
-        if plan.guests.is_empty() && is_sink(job, head) {
+        let head = vertex.head();
+        if is_sink(job, head) {
             plan.outputs.push(PlannedOutput::Sink(head, None));
+            plan.operator_outputs = 1;
         }
         plan
     }
@@ -79,7 +81,7 @@ impl VertexPlan {
                 self.outputs.push(planned(job, id));
             }
         }
-        self.guest_outputs = self.outputs.len();
+        self.operator_outputs = self.outputs.len();
     }
 
     fn add_source_edges(&mut self, job: &JobGraph, leaving: &[EdgeId]) {
@@ -137,3 +139,6 @@ fn planned(job: &JobGraph, id: EdgeId) -> PlannedOutput {
 fn is_sink(job: &JobGraph, id: OperatorId) -> bool {
     matches!(job.operator(id).kind, OperatorKind::SinkConnector(_))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! theirs, so a slow subtask reads fewer. Invariant: every split is taken by exactly one subtask.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmill_connectors::{Budget, SourceReader, Split};
@@ -11,7 +12,7 @@ use wasmill_types::operator::{Operator, PollStatus};
 use wasmill_types::{Batch, Blobs, GuestFailure, TaskFailure, metric};
 
 use crate::host::TaskHost;
-use crate::output::host_failure;
+use crate::metrics::TaskMetrics;
 
 /// The splits of a source operator that no subtask has taken yet.
 #[derive(Debug)]
@@ -84,6 +85,15 @@ impl std::fmt::Debug for ConnectorSource {
 }
 
 impl SourceRole {
+    /// The inputs of the operators that the source feeds: those of a connector in the same chain, and the
+    /// input 0 of a chain that starts with a source of its own (`wit/operator.wit`, `end-of-input`).
+    pub fn inputs(&self) -> &[u32] {
+        match self {
+            Self::Connector(source) => &source.inputs,
+            Self::Guest { .. } => &[0],
+        }
+    }
+
     /// Makes records, once, and hands them on.
     ///
     /// # Errors
@@ -108,15 +118,19 @@ impl SourceRole {
                         .assign_splits(&std::iter::once(split.as_slice()).collect::<Blobs>())?;
                     *is_reading = true;
                 }
-                match operator.poll(*max_records)? {
-                    PollStatus::Finished => {
-                        *is_reading = false;
-                        Ok(PollStatus::Ready)
-                    }
-                    status @ (PollStatus::Ready | PollStatus::IdleUntil(_)) => Ok(status),
-                }
+                let status = operator.poll(*max_records)?;
+                Ok(next_split_if_finished(status, is_reading))
             }
         }
+    }
+
+    /// Whether the source has made records, as far as the host sees it.
+    pub fn has_made_records(&self, metrics: &TaskMetrics) -> bool {
+        let counter = match self {
+            Self::Connector(_) => &metrics.records_in,
+            Self::Guest { .. } => &metrics.records_out,
+        };
+        counter.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -131,24 +145,17 @@ impl ConnectorSource {
                 return Ok(PollStatus::Finished);
             };
             tracing::debug!(split = split.name, "read split");
-            self.reader.assign(split).map_err(host_failure)?;
+            self.reader.assign(split)?;
             self.is_reading = true;
         }
         self.batch.clear();
-        let status = self
-            .reader
-            .poll(now_ms, self.budget, &mut self.batch)
-            .map_err(host_failure)?;
+        let status = self.reader.poll(now_ms, self.budget, &mut self.batch)?;
         self.count_bad_records(operator);
         if !self.batch.is_empty() {
             self.hand_on(operator)
                 .map_err(|failure| self.located(failure))?;
         }
-        if status == PollStatus::Finished {
-            self.is_reading = false;
-            return Ok(PollStatus::Ready);
-        }
-        Ok(status)
+        Ok(next_split_if_finished(status, &mut self.is_reading))
     }
 
     fn hand_on(&self, operator: &mut dyn Operator<TaskHost>) -> Result<(), TaskFailure> {
@@ -161,11 +168,8 @@ impl ConnectorSource {
             operator.process(input, &records)?;
         }
         let host = operator.host();
-        for &output in &self.outputs {
-            host.metrics.add_out(records.len(), records.data.len());
-            host.outputs[output as usize].emit(&records)?;
-        }
-        Ok(())
+        let mut outputs = self.outputs.iter();
+        outputs.try_for_each(|&output| host.send(output as usize, &records))
     }
 
     fn count_bad_records(&mut self, operator: &mut dyn Operator<TaskHost>) {
@@ -199,3 +203,17 @@ impl ConnectorSource {
         }
     }
 }
+
+/// At the end of a split another may follow: the queue says at the next poll.
+fn next_split_if_finished(status: PollStatus, is_reading: &mut bool) -> PollStatus {
+    match status {
+        PollStatus::Finished => {
+            *is_reading = false;
+            PollStatus::Ready
+        }
+        PollStatus::Ready | PollStatus::IdleUntil(_) => status,
+    }
+}
+
+#[cfg(test)]
+mod tests;

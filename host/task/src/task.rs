@@ -1,15 +1,20 @@
 //! The loop of one task: decide, do, until the input has ended or the task is stopped.
+//!
+//! [`crate::deployment`] makes a [`Task`] on its thread and runs it. Invariants: nothing else touches the
+//! task; it waits on its one signal only, except that an `emit` in the middle of a call waits for the
+//! channel that is full; cancelling ends every wait.
 
 use std::time::Duration;
 
 use wasmill_actor::{CancelToken, Clock, Signal};
-use wasmill_connectors::Committable;
 use wasmill_network::Gate;
 use wasmill_types::operator::{Operator, PollStatus, TaskContext, TimeDomain};
-use wasmill_types::{Batch, Element, HostError, TaskFailure};
+use wasmill_types::{Batch, Element, TaskFailure};
 
+use crate::event_time::InputTime;
 use crate::host::TaskHost;
 use crate::mailbox::{Facts, Next, select};
+use crate::outcome::Outcome;
 use crate::source::SourceRole;
 use crate::valve::{Passed, Valve};
 
@@ -26,7 +31,8 @@ pub struct Task {
     pub source: Option<SourceRole>,
     /// The channels of other tasks.
     pub gate: Option<Gate>,
-    /// Per input of the operator, its channels in the order of the gate.
+    /// Per input from other tasks, its channels in the order of the gate; input `i` of the operator is
+    /// `inputs[i]`.
     pub inputs: Vec<TaskInput>,
     /// How long records wait for others to share their frame.
     pub buffer_timeout: Duration,
@@ -41,16 +47,12 @@ pub struct Task {
 /// One input of the operator that comes from other tasks.
 #[derive(Debug)]
 pub struct TaskInput {
-    /// The number of the input in calls of the operator.
-    pub input: u32,
     /// The gate's first channel of this input.
     pub first_channel: usize,
     /// The event time of its channels.
     pub valve: Valve,
-    /// How many channels have not ended.
+    /// How many channels may still bring records.
     pub open_channels: usize,
-    /// The names of the subtasks that write the channels.
-    pub peers: Vec<String>,
 }
 
 /// What drives the loop besides the task's parts.
@@ -59,12 +61,12 @@ struct Progress {
     flush_at: Option<Duration>,
     /// When the source may be polled.
     poll_at: Option<Duration>,
-    /// Inputs and sources that have not ended.
+    /// Inputs and sources that may still bring records.
     open_inputs: usize,
-    /// The watermark of each input.
-    watermarks: Vec<i64>,
-    /// The watermark that was sent on.
-    watermark: i64,
+    /// Channels that have not said that their producer is gone.
+    open_channels: usize,
+    /// The event time of the inputs.
+    event_time: InputTime,
 }
 
 impl std::fmt::Debug for Task {
@@ -76,111 +78,136 @@ impl std::fmt::Debug for Task {
 }
 
 impl Task {
-    /// Runs the task to the end of its input; per output, what its sinks want to commit.
+    /// Runs the task to the end of its input (semantics §9.1, §9.2, §9.4); what its sinks want to commit
+    /// is staged in `outcome`.
     ///
     /// # Errors
     /// Whatever ended the task before that.
-    pub fn run(mut self) -> Result<Vec<Vec<Committable>>, TaskFailure> {
+    pub fn run(mut self, outcome: &Outcome) -> Result<(), TaskFailure> {
         self.operator.open(&self.context)?;
-        let mut progress = Progress {
-            flush_at: None,
-            poll_at: self.source.is_some().then_some(Duration::ZERO),
-            open_inputs: self.inputs.len() + usize::from(self.source.is_some()),
-            watermarks: vec![i64::MIN; self.inputs.len()],
-            watermark: i64::MIN,
-        };
+        let mut progress = self.start();
         while progress.open_inputs > 0 {
             self.step(&mut progress)?;
         }
-        self.finish()
+        self.operator.host().end_data()?;
+        self.operator.close()?;
+        for output in &mut self.operator.host().outputs {
+            if let Some(part) = output.finish()? {
+                outcome.stage(part);
+            }
+        }
+        // Whoever leaves before its producers do looks to them like a failure.
+        while progress.open_channels > 0 {
+            self.step(&mut progress)?;
+        }
+        self.operator.host().end_partition()
+    }
+
+    fn start(&self) -> Progress {
+        Progress {
+            flush_at: None,
+            poll_at: self.source.is_some().then_some(Duration::ZERO),
+            open_inputs: self.inputs.len() + usize::from(self.source.is_some()),
+            open_channels: self.inputs.iter().map(|input| input.open_channels).sum(),
+            event_time: InputTime::new(self.inputs.len()),
+        }
     }
 
     fn step(&mut self, progress: &mut Progress) -> Result<(), TaskFailure> {
         let now = self.clock.monotonic();
-        match select(self.facts(progress, now), self.gate.as_mut()) {
-            Next::Cancel => return Err(TaskFailure::Cancelled),
+        let facts = self.facts(progress, now);
+        match select(facts, self.gate.as_mut()) {
+            Next::Cancel => Err(TaskFailure::Cancelled),
             Next::Flush => {
-                self.operator.host().flush()?;
                 progress.flush_at = None;
+                self.operator.host().flush()
             }
-            Next::FireTimers => {
-                let now_ms = self.clock.now_ms();
-                self.fire_timers(TimeDomain::Processing, now_ms)?;
-            }
-            Next::Poll => self.poll(progress, now)?,
-            Next::Input(channel, element) => self.take(channel, element, progress)?,
-            Next::Lost(lost) => return Err(self.lost(lost.channel)),
-            Next::WaitForRoom(timeout) => {
+            Next::WaitForRoom(until) => {
                 self.operator.host().notify_when_room(&self.signal);
-                self.signal.wait(timeout);
-                return Ok(());
+                self.wait(until);
+                Ok(())
             }
-            Next::Wait(timeout) => {
-                self.signal.wait(timeout);
-                return Ok(());
+            Next::FireTimers => self
+                .fire_timers(TimeDomain::Processing, self.clock.now_ms())
+                .map(drop),
+            Next::Poll => self.poll(progress, now),
+            Next::Input(channel, element) => self.take(channel, element, progress),
+            Next::Lost(lost) => {
+                // Its own failure is the one to report (see `outcome`).
+                tracing::debug!(channel = lost.channel, "a producer is gone before its end");
+                Err(TaskFailure::Cancelled)
+            }
+            Next::Wait(until) => {
+                self.wait(until);
+                Ok(())
             }
         }
-        if progress.flush_at.is_none() && self.operator.host().is_dirty() {
-            progress.flush_at = Some(now + self.buffer_timeout);
-        }
-        Ok(())
     }
 
-    fn facts(&mut self, progress: &Progress, now: Duration) -> Facts {
+    fn facts(&mut self, progress: &mut Progress, now: Duration) -> Facts {
         let host = self.operator.host();
-        let timer = host
-            .timers
-            .as_ref()
-            .and_then(|timers| timers.next(TimeDomain::Processing));
-        let timer_in = timer.map(|at| {
-            Duration::from_millis(at.saturating_sub(self.clock.now_ms()).max(0).unsigned_abs())
-        });
+        let has_room = host.has_room();
+        // What could not be sent for lack of room must not be tried again before there is some.
+        if progress.flush_at.is_none() && has_room && host.is_dirty() {
+            progress.flush_at = Some(now + self.buffer_timeout);
+        }
+        // At the end of the input the timers that have not fired are dropped (semantics §2.10).
+        let timers = host.timers.as_ref().filter(|_| progress.open_inputs > 0);
+        let timer = timers.and_then(|timers| timers.next(TimeDomain::Processing));
         Facts {
             is_cancelled: self.cancel.is_cancelled(),
-            has_room: host.has_room(),
+            has_room,
             flush_at: progress.flush_at,
-            timer_in,
+            timer_at: timer.map(|at| self.when(at, now)),
             poll_at: progress.poll_at,
             now,
         }
+    }
+
+    /// When the monotonic clock will be where the other one shows `at_ms`, given that it shows `now`.
+    fn when(&self, at_ms: i64, now: Duration) -> Duration {
+        let left = at_ms.saturating_sub(self.clock.now_ms()).max(0);
+        now.saturating_add(Duration::from_millis(left.unsigned_abs()))
+    }
+
+    fn wait(&self, until: Option<Duration>) {
+        match until {
+            Some(deadline) => self.signal.wait_until(&self.clock, deadline),
+            None => self.signal.wait(None),
+        };
     }
 
     fn poll(&mut self, progress: &mut Progress, now: Duration) -> Result<(), TaskFailure> {
         let Some(source) = &mut self.source else {
             return Ok(());
         };
-        let now_ms = self.clock.now_ms();
-        match source.poll(self.operator.as_mut(), now_ms)? {
-            PollStatus::Ready => {}
-            PollStatus::IdleUntil(at) => {
-                let wait = at.saturating_sub(now_ms).max(0).unsigned_abs();
-                progress.poll_at = Some(now + Duration::from_millis(wait));
-                return Ok(());
-            }
-            PollStatus::Finished => {
-                progress.poll_at = None;
-                progress.open_inputs -= 1;
-                self.end_source()?;
-                return Ok(());
-            }
+        let status = source.poll(self.operator.as_mut(), self.clock.now_ms())?;
+        let metrics = &self.operator.host().metrics;
+        if metrics.first_record.get().is_none() && source.has_made_records(metrics) {
+            metrics.first_record.get_or_init(|| self.clock.monotonic());
         }
-        progress.poll_at = Some(Duration::ZERO);
-        self.note_first_record(now);
+        progress.poll_at = match status {
+            PollStatus::Ready => Some(Duration::ZERO),
+            PollStatus::IdleUntil(at_ms) => Some(self.when(at_ms, now)),
+            PollStatus::Finished => None,
+        };
+        if status == PollStatus::Finished {
+            progress.open_inputs -= 1;
+            return self.end_source();
+        }
         Ok(())
     }
 
-    /// Ends the inputs that the source feeds: a connector's in the chain, or the chain itself.
+    /// Ends event time and then the inputs that the source feeds.
     fn end_source(&mut self) -> Result<(), TaskFailure> {
-        let inputs = match &self.source {
-            Some(SourceRole::Connector(source)) => source.inputs.clone(),
-            Some(SourceRole::Guest { .. }) => vec![0],
-            None => Vec::new(),
-        };
-        for input in inputs {
+        let inputs = self.source.as_ref().map(|source| source.inputs().to_vec());
+        let inputs = inputs.unwrap_or_default();
+        for &input in &inputs {
             self.operator.on_watermark(input, i64::MAX)?;
-            self.operator.end_of_input(input)?;
         }
-        Ok(())
+        self.operator.host().watermark(i64::MAX)?;
+        let mut inputs = inputs.into_iter();
+        inputs.try_for_each(|input| self.operator.end_of_input(input))
     }
 
     fn take(
@@ -193,29 +220,28 @@ impl Task {
             .inputs
             .partition_point(|input| input.first_channel <= channel)
             - 1;
-        let local = channel - self.inputs[index].first_channel;
+        let input = &mut self.inputs[index];
+        let local = channel - input.first_channel;
         match element {
             Element::Batch(batch) => self.process(index, batch),
             Element::Watermark(time) => {
-                let passed = self.inputs[index].valve.watermark(local, time);
+                let passed = input.valve.watermark(local, time);
                 passed.map_or(Ok(()), |passed| self.pass(index, passed, progress))
             }
             Element::Status(status) => {
-                let passed = self.inputs[index].valve.status(local, status);
-                passed
-                    .into_iter()
-                    .try_for_each(|passed| self.pass(index, passed, progress))
+                let mut passed = input.valve.status(local, status).into_iter();
+                passed.try_for_each(|passed| self.pass(index, passed, progress))
             }
-            // Records have ended; the end of the partition follows and is what counts here.
-            Element::EndOfData => Ok(()),
-            Element::EndOfPartition => {
-                let input = &mut self.inputs[index];
+            Element::EndOfData => {
                 input.open_channels -= 1;
-                if input.open_channels == 0 {
-                    progress.open_inputs -= 1;
-                    let number = input.input;
-                    self.operator.end_of_input(number)?;
+                if input.open_channels > 0 {
+                    return Ok(());
                 }
+                progress.open_inputs -= 1;
+                self.operator.end_of_input(index as u32)
+            }
+            Element::EndOfPartition => {
+                progress.open_channels -= 1;
                 Ok(())
             }
         }
@@ -223,89 +249,72 @@ impl Task {
 
     fn process(&mut self, index: usize, batch: Batch) -> Result<(), TaskFailure> {
         let records = batch.view();
-        self.operator
-            .host()
-            .metrics
-            .add_in(records.len(), records.data.len());
-        self.operator.process(self.inputs[index].input, &records)?;
+        let metrics = &self.operator.host().metrics;
+        metrics.add_in(records.len(), records.data.len());
+        self.operator.process(index as u32, &records)?;
         if let Some(gate) = &mut self.gate {
             gate.recycle(batch);
         }
         Ok(())
     }
 
-    /// Lets event time through: timers first, then the operator, then those behind it (semantics §1.19).
+    /// Lets through what a valve let through.
     fn pass(
         &mut self,
         index: usize,
         passed: Passed,
         progress: &mut Progress,
     ) -> Result<(), TaskFailure> {
-        let time = match passed {
+        match passed {
+            Passed::Watermark(time) => {
+                let combined = progress.event_time.watermark(index, time);
+                self.advance(combined, Some((index as u32, time)))
+            }
             Passed::Status(status) => {
-                return self.operator.host().broadcast(&Element::Status(status));
+                for passed in progress.event_time.status(index, status) {
+                    match passed {
+                        Passed::Watermark(time) => self.advance(Some(time), None)?,
+                        Passed::Status(status) => self.operator.host().status(status)?,
+                    }
+                }
+                Ok(())
             }
-            Passed::Watermark(time) => time,
+        }
+    }
+
+    /// Event time has advanced, the combined one, that of an input, or both: timers first, then the
+    /// operator, then those behind it (semantics §1.19).
+    fn advance(
+        &mut self,
+        combined: Option<i64>,
+        of_input: Option<(u32, i64)>,
+    ) -> Result<(), TaskFailure> {
+        if let Some(time) = combined {
+            while self.fire_timers(TimeDomain::Event, time)? {}
+        }
+        if let Some((input, time)) = of_input {
+            self.operator.on_watermark(input, time)?;
+        }
+        combined.map_or(Ok(()), |time| self.operator.host().watermark(time))
+    }
+
+    /// Fires timers up to a time with one call; whether there were any. Firing may register more.
+    fn fire_timers(&mut self, domain: TimeDomain, up_to: i64) -> Result<bool, TaskFailure> {
+        let Some(timers) = &mut self.operator.host().timers else {
+            return Ok(false);
         };
-        progress.watermarks[index] = time;
-        let combined = progress.watermarks.iter().copied().min().unwrap_or(time);
-        if combined > progress.watermark {
-            self.fire_timers(TimeDomain::Event, combined)?;
+        let due = timers.due(domain, up_to, TIMERS_PER_CALL);
+        if due.times.is_empty() {
+            return Ok(false);
         }
-        self.operator.on_watermark(self.inputs[index].input, time)?;
-        if combined > progress.watermark {
-            progress.watermark = combined;
-            self.operator
-                .host()
-                .broadcast(&Element::Watermark(combined))?;
+        // A bundle may register due timers for ever.
+        if self.cancel.is_cancelled() {
+            return Err(TaskFailure::Cancelled);
         }
-        Ok(())
-    }
-
-    /// Fires timers up to a time, those included that firing registers.
-    fn fire_timers(&mut self, domain: TimeDomain, up_to: i64) -> Result<(), TaskFailure> {
-        while let Some(timers) = &mut self.operator.host().timers {
-            let due = timers.due(domain, up_to, TIMERS_PER_CALL);
-            if due.times.is_empty() || self.cancel.is_cancelled() {
-                return Ok(());
-            }
-            self.operator.on_timers(domain, &due)?;
-        }
-        Ok(())
-    }
-
-    /// Ends the task in good order (semantics §9.1, §9.4).
-    fn finish(&mut self) -> Result<Vec<Vec<Committable>>, TaskFailure> {
-        if self.source.is_some() {
-            self.operator
-                .host()
-                .broadcast(&Element::Watermark(i64::MAX))?;
-        }
-        self.operator.host().broadcast(&Element::EndOfData)?;
-        self.operator.close()?;
-        let host = self.operator.host();
-        let committables = host.finish()?;
-        host.broadcast(&Element::EndOfPartition)?;
-        Ok(committables)
-    }
-
-    fn lost(&self, channel: usize) -> TaskFailure {
-        let names = self.inputs.iter().flat_map(|input| &input.peers);
-        let peer = names
-            .into_iter()
-            .nth(channel)
-            .map_or("a producer", String::as_str);
-        HostError::new(format!("lost the connection to {peer}")).into()
-    }
-
-    fn note_first_record(&mut self, now: Duration) {
-        use std::sync::atomic::Ordering::Relaxed;
-        let metrics = &self.operator.host().metrics;
-        let first = &metrics.first_record_nanos;
-        if first.load(Relaxed) < 0
-            && metrics.records_in.load(Relaxed) + metrics.records_out.load(Relaxed) > 0
-        {
-            first.store(now.as_nanos() as i64, Relaxed);
-        }
+        self.operator.on_timers(domain, &due)?;
+        Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,5 +9,7 @@ pub const RECORDS_OUT: &str = "numRecordsOut";
 pub const BYTES_IN: &str = "numBytesIn";
 /// Bytes of records that left a task.
 pub const BYTES_OUT: &str = "numBytesOut";
+/// Records that a sink took.
+pub const RECORDS_SENT: &str = "numRecordsSend";
 /// Records that could not be decoded and were left out, under the policy `skip`.
 pub const BAD_RECORDS: &str = "numBadRecords";

@@ -1,0 +1,97 @@
+//! Looks at a running job from another thread: what it has done so far.
+//!
+//! Invariant: it reads counters only, so the job never waits for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use wasmill_actor::Clock;
+
+use crate::metrics::TaskMetrics;
+
+/// What a job did.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JobSummary {
+    /// Records that its sources made. Those of a source of the bundle are counted when they leave its
+    /// task.
+    pub records_in: u64,
+    /// Bytes of records that its sources made.
+    pub bytes_in: u64,
+    /// Records that its sinks took.
+    pub records_out: u64,
+    /// Records that were left out as bad.
+    pub bad_records: u64,
+    /// From the start of the tasks to the first record.
+    pub first_record: Option<Duration>,
+    /// From the start of the tasks to the last one's end.
+    pub elapsed: Duration,
+}
+
+/// The counters of a task and what they mean.
+#[derive(Debug, Clone)]
+pub(crate) struct Watched {
+    pub(crate) metrics: Arc<TaskMetrics>,
+    pub(crate) role: Role,
+}
+
+/// Where the records of a task come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A connector in the task makes them.
+    Connector,
+    /// The bundle makes them; the host sees only those that leave.
+    GuestSource,
+    /// Other tasks send them.
+    Inner,
+}
+
+/// Looks at a running job from another thread; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct JobWatch {
+    tasks: Arc<[Watched]>,
+    clock: Clock,
+    started: Duration,
+}
+
+impl JobWatch {
+    pub(crate) fn new(tasks: Arc<[Watched]>, (clock, started): (Clock, Duration)) -> Self {
+        Self {
+            tasks,
+            clock,
+            started,
+        }
+    }
+
+    /// What the job has done so far.
+    pub fn summary(&self) -> JobSummary {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let mut summary = JobSummary {
+            elapsed: self.clock.monotonic().saturating_sub(self.started),
+            ..JobSummary::default()
+        };
+        for Watched { metrics, role } in self.tasks.iter() {
+            let (records, bytes) = match role {
+                Role::Connector => (get(&metrics.records_in), get(&metrics.bytes_in)),
+                Role::GuestSource => (get(&metrics.records_out), get(&metrics.bytes_out)),
+                Role::Inner => (0, 0),
+            };
+            summary.records_in += records;
+            summary.bytes_in += bytes;
+            summary.records_out += get(&metrics.records_sent);
+            summary.bad_records += metrics.bad_records();
+        }
+        let firsts = self
+            .tasks
+            .iter()
+            .filter_map(|task| task.metrics.first_record.get());
+        summary.first_record = firsts.min().map(|at| at.saturating_sub(self.started));
+        summary
+    }
+
+    /// The sum of a counter of the bundle over all tasks.
+    pub fn counter(&self, name: &str) -> u64 {
+        let of = |task: &Watched| task.metrics.counter(name);
+        self.tasks.iter().map(of).sum()
+    }
+}
