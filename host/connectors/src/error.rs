@@ -117,6 +117,18 @@ pub enum ConnectorError {
         /// One of the files.
         example: String,
     },
+    /// Two sinks of one job with one output directory.
+    #[error(
+        "sinks `{first}` and `{second}` both write to `{path}`; give each a directory of its own"
+    )]
+    SharedDirectory {
+        /// The operator that comes first.
+        first: String,
+        /// The other one.
+        second: String,
+        /// The directory as the other one has it.
+        path: PathBuf,
+    },
     /// A commit that stopped halfway. Repeating it goes on where it stopped.
     #[error(
         "made {placed} of {total} part files visible in `{path}` ({standing} stand under their final \
@@ -169,6 +181,7 @@ impl ConnectorError {
             | Self::BadOption { .. }
             | Self::NotAllowed { .. }
             | Self::Occupied { .. }
+            | Self::SharedDirectory { .. }
             | Self::Foreign { .. } => ErrorKind::Options,
             Self::Input { .. } | Self::BadRecord { .. } => ErrorKind::Data,
             Self::Io { .. } | Self::Network { .. } => ErrorKind::Environment,

@@ -52,7 +52,7 @@ pub(crate) use source::FileSource;
 
 use crate::catalog::{ConnectorDoc, ConnectorKind, OptionDefault, OptionDoc};
 
-const PATH: &str = "path";
+pub(crate) const PATH: &str = "path";
 const FORMAT: &str = "format";
 const SPLIT_BYTES: &str = "split-bytes";
 const DELIMITER: &str = "delimiter";

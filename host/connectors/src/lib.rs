@@ -25,6 +25,7 @@ mod print;
 mod sink;
 mod socket;
 mod source;
+mod targets;
 mod window;
 
 pub use access::Access;
@@ -32,6 +33,7 @@ pub use catalog::{ConnectorDoc, ConnectorKind, OptionDefault, OptionDoc, catalog
 pub use error::{ConnectorError, ErrorKind};
 pub use sink::{Committable, Sink, SinkWriter, WriterContext};
 pub use source::{Budget, ReaderContext, Source, SourceReader, Split};
+pub use targets::check_sinks;
 
 use wasmill_types::job::ConnectorSpec;
 

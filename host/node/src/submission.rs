@@ -67,14 +67,17 @@ impl Submission {
         Ok(JobGraph::from_logical(&logical))
     }
 
-    /// Parses the options of all connectors, which touches nothing yet.
+    /// Parses the options of all connectors, and checks the sinks against each other; which touches
+    /// nothing yet.
     pub(crate) fn check_connectors(&self, graph: &JobGraph) -> Result<(), Failure> {
+        let mut sinks = Vec::new();
         for operator in graph.logical().operators() {
             let parsed = match &operator.kind {
                 OperatorKind::SourceConnector(spec) => {
                     wasmill_connectors::source(spec, &self.access).map(drop)
                 }
                 OperatorKind::SinkConnector(spec) => {
+                    sinks.push((operator.name.as_str(), spec));
                     wasmill_connectors::sink(spec, &self.access).map(drop)
                 }
                 OperatorKind::Guest | OperatorKind::GuestSource => continue,
@@ -88,7 +91,7 @@ impl Submission {
                 Failure { exit, message }
             })?;
         }
-        Ok(())
+        wasmill_connectors::check_sinks(&sinks).map_err(|error| Failure::unusable(story(&error)))
     }
 
     fn refuse(&self, error: &BundleError) -> Failure {
