@@ -122,11 +122,7 @@ fn a_trap_quotes_the_last_error_that_the_guest_logged_in_the_same_call() {
     let TaskFailure::Trap { reason, .. } = failure else {
         panic!("{failure:?}");
     };
-    assert_eq!(
-        reason,
-        "wasm `unreachable` instruction executed; the last error it logged: panicked at \
-         src/lib.rs:3:5:\nboom"
-    );
+    assert_eq!(reason, "the job's code panicked at src/lib.rs:3:5: boom");
     let mut operator = bench.start(&guest);
     operator.end_of_input(0).unwrap();
     let later = operator
@@ -134,6 +130,70 @@ fn a_trap_quotes_the_last_error_that_the_guest_logged_in_the_same_call() {
         .unwrap_err()
         .to_string();
     assert!(!later.contains("panicked"), "{later}");
+}
+
+#[test]
+fn only_a_panic_of_the_guest_explains_its_trap() {
+    for (said, trap, reason) in [
+        (
+            "panicked at src/lib.rs:3:5:\nboom",
+            "(unreachable)",
+            "the job's code panicked at src/lib.rs:3:5: boom",
+        ),
+        (
+            "panicked at src/lib.rs:3:5:\n",
+            "(unreachable)",
+            "the job's code panicked at src/lib.rs:3:5: ",
+        ),
+        (
+            "panicked at somewhere",
+            "(unreachable)",
+            "the job's code panicked at somewhere",
+        ),
+        (
+            "out of paper",
+            "(unreachable)",
+            "wasm `unreachable` instruction executed; the last error it logged: out of paper",
+        ),
+        (
+            "panicked at a:1:1:\nb",
+            "(drop (i32.div_s (i32.const 1) (local.get $input)))",
+            "integer divide by zero; the last error it logged: panicked at a:1:1:\nb",
+        ),
+    ] {
+        let mut image = Image::at(2048);
+        let [at, len] = image.text(said);
+        let log = format!("(call $log (i32.const 0) (i32.const {at}) (i32.const {len}))");
+        let guest = Guest::default()
+            .data(image.base(), image.bytes())
+            .process(format!("{log} {trap} (call $ok)"));
+        let failure = fail(&guest);
+        let TaskFailure::Trap { reason: found, .. } = failure else {
+            panic!("{failure:?}");
+        };
+        assert_eq!(found, reason);
+    }
+}
+
+#[test]
+fn a_backtrace_starts_where_the_guest_panicked() {
+    let guest = Guest::default()
+        .extra(
+            r#"(func $abort unreachable)
+               (func $__rustc::rust_begin_unwind (call $abort))
+               (func $core::panicking::panic_fmt (call $__rustc::rust_begin_unwind))
+               (func $core::result::unwrap_failed (call $core::panicking::panic_fmt))
+               (func $word_count::abort (call $core::result::unwrap_failed))
+               (func $core::panicking::again (call $word_count::abort))"#,
+        )
+        .process("(call $core::panicking::again) (call $ok)");
+    let TaskFailure::Trap { backtrace, .. } = fail(&guest) else {
+        panic!("not a trap");
+    };
+    assert_eq!(
+        backtrace[..2],
+        ["word_count::abort", "core::panicking::again"]
+    );
 }
 
 #[test]
