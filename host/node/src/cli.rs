@@ -168,7 +168,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SIZE", default_value = "64 MiB", value_parser = cache_size)]
     pub(crate) cache_bytes: ByteSize,
     /// Print one JSON object as the last line: job, jobid, tenant, state, records_in, bytes_in,
-    /// records_out, bad_records, seconds, first_record_ms, error
+    /// records_out, bad_records, seconds, first_record_ms, error; without a usable bundle, job and jobid
+    /// are null
     #[arg(long)]
     pub(crate) json: bool,
     /// Show neither progress nor summary

@@ -3,7 +3,7 @@
 //! Follow a job: [`Submission`] loads the bundle and gets its graph, [`deploy`] starts the tasks,
 //! [`Progress`] watches them, [`Interrupt`] cancels them, [`Summary`] says how it ended. Invariant:
 //! from the first task on a job ends with a summary, and standard output's last line is the JSON object
-//! if one was asked for.
+//! if one was asked for, also when there was nothing to run.
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use wasmill_actor::{Clock, Rng};
 use wasmill_graph::JobGraph;
 use wasmill_task::guest::Sandboxed;
 use wasmill_task::{Deployment, JobFailure, JobSummary, RunningJob, deploy};
-use wasmill_types::TaskFailure;
 use wasmill_types::id::{JobId, TenantId};
 use wasmill_types::job::OperatorKind;
 use wasmill_types::operator::BadRecordPolicy;
+use wasmill_types::{GuestFailure, TaskFailure};
 use wasmill_wasm::Bundle;
 
 use crate::cli::{OnBadRecord, RunArgs};
@@ -30,22 +30,15 @@ use crate::summary::{Ran, State, Summary};
 
 /// Runs the job to its end.
 pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Exit, Failure> {
-    if !args.local {
-        let bundle = args.bundle.display();
-        return Err(Failure::unusable(format!(
-            "this version runs jobs in its own process only; add `--local`: wasmill run --local {bundle}"
-        )));
-    }
     let interrupt = Interrupt::install(screen.clone(), clock.clone());
     let settings = settings(&args);
     let shown = Shown {
         json: args.json,
         quiet: args.quiet,
     };
-    let submission = Submission::local(args.bundle, args.args.clone(), settings.clone());
-    let bundle = submission.load(clock.clone())?;
-    let graph = submission.graph(&bundle)?;
-    submission.check_connectors(&graph)?;
+    let submission = Submission::local(args.bundle.clone(), args.args.clone(), settings.clone());
+    let checked = check(&args, &submission, clock.clone());
+    let (bundle, graph) = checked.map_err(|failure| shown.refuse(failure))?;
 
     let mut rng = Rng::from_entropy();
     let job_id = JobId(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()));
@@ -84,6 +77,24 @@ pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Ex
     shown.end(&ran, ended, &last, screen)
 }
 
+/// The bundle and its graph, if they can be used.
+fn check(
+    args: &RunArgs,
+    submission: &Submission,
+    clock: Clock,
+) -> Result<(Bundle, JobGraph), Failure> {
+    if !args.local {
+        let bundle = args.bundle.display();
+        return Err(Failure::unusable(format!(
+            "this version runs jobs in its own process only; add `--local`: wasmill run --local {bundle}"
+        )));
+    }
+    let bundle = submission.load(clock)?;
+    let graph = submission.graph(&bundle)?;
+    submission.check_connectors(&graph)?;
+    Ok((bundle, graph))
+}
+
 fn settings(args: &RunArgs) -> Settings {
     let on_bad_record = match args.on_bad_record {
         OnBadRecord::Fail => BadRecordPolicy::Fail,
@@ -117,6 +128,18 @@ fn wait(job: RunningJob, screen: Option<&Screen>) -> (Result<(), JobFailure>, Jo
     }
 }
 
+/// The story of a failure, and the way out when it is one bad record.
+fn told(failure: &JobFailure) -> String {
+    let story = story(failure);
+    match &failure.failure {
+        // The connectors' own bad records are errors of the host and say it themselves.
+        TaskFailure::Guest(GuestFailure::BadRecord { .. }) => {
+            format!("{story}; leave such records out with `--on-bad-record skip`")
+        }
+        _ => story,
+    }
+}
+
 /// What the user wants to see.
 #[derive(Debug, Clone, Copy)]
 struct Shown {
@@ -133,6 +156,16 @@ impl Shown {
         !self.quiet && screen.is_terminal() && !(prints && io::stdout().is_terminal())
     }
 
+    /// Says that there is no job; the failure to end with.
+    fn refuse(self, failure: Failure) -> Failure {
+        if !self.json {
+            return failure;
+        }
+        let summary = Summary::refused(failure.message.clone());
+        let printed = stdout::print(&summary.json());
+        printed.err().unwrap_or(failure)
+    }
+
     /// Says how the job ended.
     fn end(
         self,
@@ -146,7 +179,7 @@ impl Shown {
             Err(failure) if matches!(failure.failure, TaskFailure::Cancelled) => {
                 (State::Canceled, None)
             }
-            Err(failure) => (State::Failed, Some(story(failure))),
+            Err(failure) => (State::Failed, Some(told(failure))),
         };
         let summary = Summary::new(ran, state, last, error.clone());
         if self.json {

@@ -22,8 +22,9 @@ pub(crate) enum State {
 /// What is said about a job that ended. The fields are the keys of the JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
-    job: String,
-    jobid: String,
+    /// Null, as the id, when there was nothing that could run.
+    job: Option<String>,
+    jobid: Option<String>,
     tenant: String,
     state: State,
     records_in: u64,
@@ -54,8 +55,8 @@ impl Summary {
             .first_record
             .map(|first| (ran.started + first).as_secs_f64() * 1000.0);
         Self {
-            job: ran.job.clone(),
-            jobid: ran.job_id.to_string(),
+            job: Some(ran.job.clone()),
+            jobid: Some(ran.job_id.to_string()),
             tenant: ran.tenant.to_string(),
             state,
             records_in: last.records_in,
@@ -66,6 +67,24 @@ impl Summary {
             first_record_ms: first.map(|millis| rounded(millis, 1e3)),
             error,
             elapsed: last.elapsed,
+        }
+    }
+
+    /// The summary of what never became a job.
+    pub(crate) fn refused(error: String) -> Self {
+        Self {
+            job: None,
+            jobid: None,
+            tenant: TenantId::default().to_string(),
+            state: State::Failed,
+            records_in: 0,
+            bytes_in: 0,
+            records_out: 0,
+            bad_records: 0,
+            seconds: 0.0,
+            first_record_ms: None,
+            error: Some(error),
+            elapsed: Duration::ZERO,
         }
     }
 
@@ -94,7 +113,7 @@ impl Summary {
         };
         format!(
             "job `{}` {ended}: {} in{bad}, {} out, {} in {}, {} records/s, {}/s",
-            self.job.escape_debug(),
+            self.job.as_deref().unwrap_or_default().escape_debug(),
             quantity::counted(*records_in, "record"),
             quantity::count(*records_out),
             quantity::bytes(*bytes_in),
@@ -148,6 +167,12 @@ mod tests {
         ] {
             assert_eq!(summary(state, 1, error).json(), json);
         }
+    }
+
+    #[test]
+    fn what_never_became_a_job_has_the_same_keys() {
+        let json = r#"{"job":null,"jobid":null,"tenant":"default","state":"FAILED","records_in":0,"bytes_in":0,"records_out":0,"bad_records":0,"seconds":0.0,"first_record_ms":null,"error":"no bundle"}"#;
+        assert_eq!(Summary::refused("no bundle".to_owned()).json(), json);
     }
 
     #[test]
