@@ -3,6 +3,9 @@
 //! A word is what Unicode white space separates, in lower case, without the characters at both ends that
 //! are neither letters nor digits; what is then empty is no word. For each word that the program meets it
 //! writes how often it has met it so far, so the last count of a word is its total.
+//!
+//! Letters and digits are what Unicode calls Alphabetic or Numeric ([`char::is_alphanumeric`]). Vowel signs at
+//! the ends of words, as in Hindi and Thai, are among them; for Python's `str.isalnum` they are not.
 
 use wasmill::prelude::*;
 
