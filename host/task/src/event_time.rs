@@ -120,8 +120,11 @@ impl OutputTime {
 
     /// What to send when the bundle says that it has nothing for now.
     pub fn mark_idle(&mut self) -> Option<Element> {
+        if self.status == ChannelStatus::Idle {
+            return None;
+        }
         let told = self.status(ChannelStatus::Idle);
-        self.is_marked_idle |= told.is_some();
+        self.is_marked_idle = true;
         told
     }
 
