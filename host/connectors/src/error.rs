@@ -99,7 +99,9 @@ pub enum ConnectorError {
         problem: String,
     },
     /// A record that is not what its format demands, under the policy `fail`.
-    #[error("bad record at {location}: {problem}")]
+    #[error(
+        "bad record at {location}: {problem}; leave such records out with `--on-bad-record skip`"
+    )]
     BadRecord {
         /// Where it starts.
         location: String,

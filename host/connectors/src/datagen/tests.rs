@@ -212,7 +212,8 @@ fn a_record_over_the_limit_is_a_bad_record() {
             Ok(records) => assert_eq!((records.len(), reader.bad_records()), (2, 2)),
             Err(error) => assert_eq!(
                 told(error),
-                "bad record at datagen, record 2: it has 2 bytes, the limit for a record is 1"
+                "bad record at datagen, record 2: it has 2 bytes, the limit for a record is 1; \
+                 leave such records out with `--on-bad-record skip`"
             ),
         }
     }

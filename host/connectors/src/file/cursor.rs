@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::Format;
 use super::csv::{Fields, Layout, LineParser, Problem};
-use super::input::{Input, Packing};
+use super::input::{Input, NotGzip, Packing};
 use super::rows::{RowStep, Rows};
 use super::source::Reading;
 use super::split::FileSplit;
@@ -68,7 +68,10 @@ impl Cursor {
             reading,
             limit: context.max_record(),
         };
-        let failed = |error| ConnectorError::io("open", path, error);
+        let failed = |error: io::Error| match error.get_ref() {
+            Some(inner) if inner.is::<NotGzip>() => ConnectorError::input(path, inner.to_string()),
+            _ => ConnectorError::io("open", path, error),
+        };
         let input = Input::open(&real, packing).map_err(failed)?;
         let records = opening.records(input)?;
         let note = match packing {

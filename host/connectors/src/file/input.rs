@@ -5,8 +5,10 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+
+use thiserror::Error;
 
 /// How a file is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,14 @@ impl Packing {
     }
 }
 
+/// The bytes that every gzip file starts with.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// A file whose name promises gzip and whose first bytes are something else.
+#[derive(Debug, Error)]
+#[error("is not gzip, though its name ends in `.gz`; rename it or pack it")]
+pub(super) struct NotGzip;
+
 /// An open file.
 pub(super) enum Input {
     /// As it is on disk: can seek.
@@ -43,7 +53,13 @@ impl Input {
         Ok(match packing {
             Packing::Plain => Self::Plain(file),
             Packing::Gzip => {
-                let packed = BufReader::with_capacity(64 << 10, file);
+                let mut packed = BufReader::with_capacity(64 << 10, file);
+                // A short file of something else would else count as one that is cut off.
+                let start = packed.fill_buf()?;
+                let known = start.len().min(GZIP_MAGIC.len());
+                if start[..known] != GZIP_MAGIC[..known] {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, NotGzip));
+                }
                 Self::Unpacked(Box::new(flate2::bufread::MultiGzDecoder::new(packed)))
             }
             Packing::Zstd => Self::Unpacked(Box::new(zstd::Decoder::new(file)?)),

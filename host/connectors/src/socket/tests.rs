@@ -86,7 +86,10 @@ fn a_line_over_the_limit_ends_the_job_or_is_skipped() {
     for (policy, expected) in [
         (
             BadRecordPolicy::Fail,
-            Err("the line is longer than the limit of 4 bytes for a record"),
+            Err(
+                "the line is longer than the limit of 4 bytes for a record; leave such records out with \
+                 `--on-bad-record skip`",
+            ),
         ),
         (BadRecordPolicy::Skip, Ok(vec!["one", "six"])),
     ] {

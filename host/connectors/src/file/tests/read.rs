@@ -230,7 +230,12 @@ fn a_broken_packed_file_is_named() {
         (
             "x.gz",
             "plain",
-            "` is damaged, it cannot be unpacked: invalid gzip header",
+            "` is not gzip, though its name ends in `.gz`; rename it or pack it",
+        ),
+        (
+            "x.gz",
+            "short",
+            "` is not gzip, though its name ends in `.gz`; rename it or pack it",
         ),
         (
             "x.zst",
@@ -249,6 +254,7 @@ fn a_broken_packed_file_is_named() {
             "flip" => bytes[middle..middle + 40]
                 .iter_mut()
                 .for_each(|byte| *byte ^= 0x5a),
+            "short" => bytes = b"no".to_vec(),
             "plain" => bytes = text.clone().into_bytes(),
             "tail" => bytes.extend(b"garbage behind the last member"),
             _ => bytes.clear(),
@@ -298,7 +304,7 @@ fn a_line_over_the_limit_fails_with_its_place_or_is_skipped() {
             error,
             format!(
                 "bad record at {}, byte 4{place}: the line is longer than the limit of 1048576 bytes for \
-                 a record",
+                 a record; leave such records out with `--on-bad-record skip`",
                 path.display()
             )
         );
