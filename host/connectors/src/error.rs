@@ -131,6 +131,17 @@ pub enum ConnectorError {
         /// The directory as the other one has it.
         path: PathBuf,
     },
+    /// A commit that found the directory occupied before it had placed anything; its output is removed.
+    #[error(
+        "another job wrote to `{path}` meanwhile, for instance `{example}`; run the job again with \
+         another directory"
+    )]
+    TakenMeanwhile {
+        /// The directory.
+        path: PathBuf,
+        /// One of the other job's files.
+        example: String,
+    },
     /// A commit that stopped halfway. Repeating it goes on where it stopped.
     #[error(
         "made {placed} of {total} part files visible in `{path}` ({standing} stand under their final \
@@ -184,6 +195,7 @@ impl ConnectorError {
             | Self::NotAllowed { .. }
             | Self::Occupied { .. }
             | Self::SharedDirectory { .. }
+            | Self::TakenMeanwhile { .. }
             | Self::Foreign { .. } => ErrorKind::Options,
             Self::Input { .. } | Self::BadRecord { .. } => ErrorKind::Data,
             Self::Io { .. } | Self::Network { .. } => ErrorKind::Environment,

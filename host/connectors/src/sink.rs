@@ -29,7 +29,8 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// what stands, and calling it again with the same parts goes on from there.
     ///
     /// # Errors
-    /// [`ConnectorError::Commit`] and what stopped it.
+    /// [`ConnectorError::Commit`] and what stopped it; [`ConnectorError::TakenMeanwhile`], after which
+    /// nothing is left to be committed.
     fn commit(&self, parts: Vec<Committable>) -> Result<(), ConnectorError>;
 
     /// Removes what writers finished, for a job that fails before the commit.

@@ -110,6 +110,11 @@ pub(super) fn commit(
         }
     }
     let finished = match failed {
+        // Nothing stands yet, and repeating would find the same: there is nothing to go on with.
+        Some(ConnectorError::Occupied { path, example }) if placed.is_empty() => {
+            discard(directory, parts)?;
+            return Err(ConnectorError::TakenMeanwhile { path, example });
+        }
         Some(error) => Err(error),
         None => clean_up(directory, on_existing, &placed),
     };
@@ -125,6 +130,13 @@ pub(super) fn commit(
         ),
         source: Box::new(error),
     })
+}
+
+/// Removes the temporary files of parts that will not be committed.
+pub(super) fn discard(directory: &Path, parts: &[StagedPart]) -> Result<(), ConnectorError> {
+    parts
+        .iter()
+        .try_for_each(|part| remove(&directory.join(&part.temporary)))
 }
 
 fn clean_up(

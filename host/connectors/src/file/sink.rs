@@ -150,9 +150,7 @@ impl Sink for FileSink {
     fn discard(&self, parts: Vec<Committable>) -> Result<(), ConnectorError> {
         let directory = self.target.directory()?;
         let staged = StagedPart::of_all(&parts)?;
-        staged
-            .iter()
-            .try_for_each(|part| remove(&directory.join(&part.temporary)))
+        commit::discard(&directory, &staged)
     }
 }
 

@@ -231,6 +231,20 @@ fn a_job_that_appends_beside_another_takes_the_next_free_name() {
 }
 
 #[test]
+fn a_directory_that_another_job_took_meanwhile_is_left_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = sink(dir.path(), &[]);
+    let mut parts = staged(&sink, 0, &["mine"]);
+    parts.extend(staged(&sink, 1, &["mine too"]));
+    fs::write(dir.path().join("part-0-0.txt"), "another's\n").unwrap();
+    let error = told(sink.commit(parts).unwrap_err());
+    let expected = "another job wrote to `DIR` meanwhile, for instance `part-0-0.txt`; run the job again \
+                    with another directory";
+    assert_eq!(error.replace(dir.path().to_str().unwrap(), "DIR"), expected);
+    assert_eq!(listing(dir.path()), ["part-0-0.txt=another's\n"]);
+}
+
+#[test]
 fn a_commit_that_stops_says_what_stands_and_goes_on_when_repeated() {
     let dir = tempfile::tempdir().unwrap();
     let sink = sink(dir.path(), &[]);
