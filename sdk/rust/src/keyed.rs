@@ -7,6 +7,7 @@
 use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -20,7 +21,7 @@ use crate::env::{Env, Port};
 use crate::host::{Batch, OperatorState};
 use crate::pipe::{BoxDown, Down, End, Leg, Node, OperatorPipe, Pipe, Upstream};
 use crate::process::KeyedContext;
-use crate::reader::for_each;
+use crate::reader::for_each_of;
 use crate::runtime::{Input, Scope, Shared, Snapshot};
 use crate::state::{KeyCache, KeyedStates};
 use crate::stream::{Collector, Stream};
@@ -341,7 +342,7 @@ struct KeyedCore<T, S: KeySelector<T>, L, D> {
     cache: KeyCache<S::Owned>,
     logic: L,
     down: D,
-    /// The records of the current batch while their state is fetched.
+    /// The records of the current group while their state is fetched.
     pending: Vec<Pending<T>>,
     records: PhantomData<fn(T)>,
 }
@@ -360,19 +361,27 @@ where
     L: KeyedLogic<T, S::Owned>,
     D: Down<L::Out>,
 {
+    /// Works in groups, between which the cache shrinks: a batch of short records can be about more
+    /// state than there is memory. Slots are looked up for one group, so no eviction can take one that
+    /// a record still waits for.
     fn process(&mut self, batch: &Batch) {
-        if self.cache.is_complete() {
-            self.process_cached(batch);
-        } else {
-            self.process_fetched(batch);
-        }
-        if let Err(problem) = self.cache.trim() {
-            self.shared.fail(crate::host::Failure::Other(problem));
+        let mut next = 0;
+        while next < batch.ends.len() && !self.shared.has_failed() {
+            let group = next..batch.ends.len().min(next + self.cache.group());
+            next = group.end;
+            if self.cache.is_complete() {
+                self.process_cached(batch, group);
+            } else {
+                self.process_fetched(batch, group);
+            }
+            if let Err(problem) = self.cache.trim() {
+                self.shared.fail(crate::host::Failure::Other(problem));
+            }
         }
     }
 
     /// The state of every key is in the cache: one pass.
-    fn process_cached(&mut self, batch: &Batch) {
+    fn process_cached(&mut self, batch: &Batch, group: Range<usize>) {
         let operator = self.operator;
         let Self {
             shared,
@@ -382,7 +391,7 @@ where
             down,
             ..
         } = self;
-        for_each(batch, shared, |index, bytes| {
+        for_each_of(batch, group, shared, |index, bytes| {
             match from_postcard::<T>(bytes) {
                 Ok(record) => {
                     let hash = batch.hashes.get(index).copied();
@@ -402,7 +411,7 @@ where
     }
 
     /// Some states are in the host's backend: decode all, fetch what is missing at once, then process.
-    fn process_fetched(&mut self, batch: &Batch) {
+    fn process_fetched(&mut self, batch: &Batch, group: Range<usize>) {
         let operator = self.operator;
         let Self {
             shared,
@@ -413,7 +422,7 @@ where
             pending,
             ..
         } = self;
-        for_each(batch, shared, |index, bytes| {
+        for_each_of(batch, group, shared, |index, bytes| {
             match from_postcard::<T>(bytes) {
                 Ok(record) => {
                     let hash = batch.hashes.get(index).copied();

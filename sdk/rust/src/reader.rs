@@ -3,6 +3,7 @@
 //! Invariant: while a record is pushed, the shared timestamp is the record's, and after a failure no
 //! further record is pushed.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::host::Batch;
@@ -58,9 +59,22 @@ impl<F, D> Reader<F, D> {
 
 /// Visits the records of a batch until the subtask fails.
 #[inline]
-pub(crate) fn for_each(batch: &Batch, shared: &Shared, mut visit: impl FnMut(usize, &[u8])) {
-    let mut start = 0;
-    for (index, &end) in batch.ends.iter().enumerate() {
+pub(crate) fn for_each(batch: &Batch, shared: &Shared, visit: impl FnMut(usize, &[u8])) {
+    for_each_of(batch, 0..batch.ends.len(), shared, visit);
+}
+
+/// Visits some of the records of a batch, by their indices, until the subtask fails.
+#[inline]
+pub(crate) fn for_each_of(
+    batch: &Batch,
+    records: Range<usize>,
+    shared: &Shared,
+    mut visit: impl FnMut(usize, &[u8]),
+) {
+    let before = records.start.checked_sub(1);
+    let mut start = before.map_or(0, |index| batch.ends[index] as usize);
+    for index in records {
+        let end = batch.ends[index];
         let bytes = &batch.data[start..end as usize];
         start = end as usize;
         let timestamp = batch.timestamps.get(index).copied().unwrap_or(NO_TIMESTAMP);

@@ -13,6 +13,7 @@ mod keyed;
 mod list;
 mod map;
 mod operator;
+mod scan;
 mod table;
 mod value;
 

@@ -3,7 +3,7 @@
 //! Invariant: a slot that is evicted leaves nothing unwritten behind, and from the first eviction on a
 //! miss asks the host.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use serde::Serialize;
@@ -25,8 +25,8 @@ pub(crate) trait Column {
     /// Whether an entry should be fetched before its record is processed.
     fn is_missing(&self, slot: u32) -> bool;
 
-    /// Fetches entries; `keys` are the encoded keys of `slots`.
-    fn fetch(&mut self, slots: &[u32], keys: &Blobs) -> Result<(), String>;
+    /// Fetches entries and returns how many bytes the host sent; `keys` are the encoded keys of `slots`.
+    fn fetch(&mut self, slots: &[u32], keys: &Blobs) -> Result<usize, String>;
 
     /// Writes an entry if it has changed.
     fn write(&mut self, slot: u32, key: &[u8], changes: &mut ChangeList) -> Result<(), String>;
@@ -73,8 +73,15 @@ impl ChangedSlots {
 
 /// To which share of the budget the cache shrinks when it is full: 7/8, so that writes come in batches.
 const KEEP: (usize, usize) = (7, 8);
-/// After how many evictions the size is looked at again.
-const EVICTIONS: usize = 256;
+/// The share of the budget that the state of one group of records may take: an eighth.
+const GROUP_SHARE: usize = 8;
+/// The bounds of that share, in bytes: below, the calls of the host would cost more than the memory
+/// saved; above, they are long enough to cost nothing.
+const GROUP_BYTES: (usize, usize) = (64 << 10, 4 << 20);
+/// The most records in a group, however small the state of a key is.
+const GROUP_RECORDS: usize = 256;
+/// How many records are in a group while nothing is known of the size of the state.
+const FIRST_GROUP: usize = 64;
 
 /// Keys, their states, and a budget.
 pub(crate) struct KeyCache<K> {
@@ -82,6 +89,8 @@ pub(crate) struct KeyCache<K> {
     columns: Vec<Rc<RefCell<dyn Column>>>,
     cursor: Rc<Cursor>,
     budget: usize,
+    /// How many bytes the state of a key had, on average, when it was last fetched.
+    fetched: Cell<Option<usize>>,
 }
 
 impl<K: Key> KeyCache<K> {
@@ -94,6 +103,18 @@ impl<K: Key> KeyCache<K> {
             columns,
             cursor,
             budget,
+            fetched: Cell::new(None),
+        }
+    }
+
+    /// How many records to process before the cache is trimmed, so that their state is a small part of
+    /// the budget.
+    pub(crate) fn group(&self) -> usize {
+        let keys = self.table.borrow().len();
+        let cached = self.bytes().checked_div(keys);
+        match cached.max(self.fetched.get()) {
+            None => FIRST_GROUP,
+            Some(bytes_per_key) => group_records(self.budget, bytes_per_key),
         }
     }
 
@@ -125,6 +146,7 @@ impl<K: Key> KeyCache<K> {
         let mut slots: Vec<u32> = slots.collect();
         slots.sort_unstable();
         slots.dedup();
+        let (mut bytes, mut most) = (0, 0);
         for column in &self.columns {
             let mut column = column.borrow_mut();
             let missing: Vec<u32> = slots
@@ -139,7 +161,11 @@ impl<K: Key> KeyCache<K> {
             for &slot in &missing {
                 blobs_push(&mut keys, |bytes| self.table.encode(slot, bytes))?;
             }
-            column.fetch(&missing, &keys)?;
+            bytes += column.fetch(&missing, &keys)?;
+            most = most.max(missing.len());
+        }
+        if let Some(average) = bytes.checked_div(most) {
+            self.fetched.set(Some(average));
         }
         Ok(())
     }
@@ -158,21 +184,16 @@ impl<K: Key> KeyCache<K> {
             .collect();
         let mut key = Vec::new();
         while self.bytes() > target {
-            for _ in 0..EVICTIONS {
-                let Some(slot) = self.table.borrow_mut().victim() else {
-                    break;
-                };
-                key.clear();
-                self.table.encode(slot, &mut key)?;
-                for (column, changes) in self.columns.iter().zip(&mut changes) {
-                    column.borrow_mut().write(slot, &key, changes)?;
-                    column.borrow_mut().forget(slot);
-                }
-                self.table.borrow_mut().remove(slot);
-            }
-            if self.table.borrow().len() == 0 {
+            let Some(slot) = self.table.borrow_mut().victim() else {
                 break;
+            };
+            key.clear();
+            self.table.encode(slot, &mut key)?;
+            for (column, changes) in self.columns.iter().zip(&mut changes) {
+                column.borrow_mut().write(slot, &key, changes)?;
+                column.borrow_mut().forget(slot);
             }
+            self.table.borrow_mut().remove(slot);
         }
         changes.iter_mut().for_each(ChangeList::write);
         Ok(())
@@ -201,5 +222,33 @@ impl<K: Key> KeyCache<K> {
             .map(|column| column.borrow().bytes())
             .sum();
         self.table.borrow().bytes() + columns
+    }
+}
+
+/// How many records go between two looks at the budget when the state of a key has so many bytes.
+fn group_records(budget: usize, bytes_per_key: usize) -> usize {
+    let bytes = (budget / GROUP_SHARE).clamp(GROUP_BYTES.0, GROUP_BYTES.1);
+    (bytes / bytes_per_key.max(1)).clamp(1, GROUP_RECORDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_shrinks_as_the_state_of_a_key_grows() {
+        for (budget, bytes_per_key, expected) in [
+            (64 << 20, 0, 256),
+            (64 << 20, 16 << 10, 256),
+            (64 << 20, 50_000, 83),
+            (64 << 20, 1 << 20, 4),
+            (64 << 20, 100 << 20, 1),
+            (0, 1 << 10, 64),
+            (0, 1 << 20, 1),
+            (usize::MAX, 1 << 20, 4),
+        ] {
+            let records = group_records(budget, bytes_per_key);
+            assert_eq!(records, expected, "{budget} and {bytes_per_key}");
+        }
     }
 }

@@ -199,7 +199,7 @@ impl<V: Record> ListColumn<V> {
 
     /// Learns how long items are from the last one of the current list.
     fn sample(&mut self, cursor: &Cursor) -> Result<()> {
-        if self.encoded.wants_samples()
+        if self.encoded.wants_sample()
             && let Some(item) = self.load(cursor)?.items.last()
         {
             let mut bytes = Vec::new();
@@ -224,8 +224,8 @@ impl<V: Record> Column for ListColumn<V> {
         false
     }
 
-    fn fetch(&mut self, _: &[u32], _: &Blobs) -> Result<(), String> {
-        Ok(())
+    fn fetch(&mut self, _: &[u32], _: &Blobs) -> Result<usize, String> {
+        Ok(0)
     }
 
     fn write(&mut self, slot: u32, key: &[u8], changes: &mut ChangeList) -> Result<(), String> {

@@ -11,16 +11,14 @@ use foldhash::fast::FixedState;
 
 use super::cache::{ChangedSlots, Column};
 use super::changes::ChangeList;
+use super::scan::scan_rows;
 use super::table::Cursor;
 use super::value::Average;
 use crate::codec::{Record, from_postcard, to_postcard};
-use crate::host::{self, Blobs, blobs_iter};
+use crate::host::{self, Blobs};
 
 /// Hashed the same way in every run, so that a job does the same in every run.
 type HashMap<K, V> = hashbrown::HashMap<K, V, FixedState>;
-
-/// How many rows one scan returns at most.
-const PAGE_ROWS: u32 = 1024;
 
 /// A map per key.
 ///
@@ -204,7 +202,7 @@ impl<K: Record + Eq + Hash, V: Record> MapColumn<K, V> {
         let state = self.state;
         let entry = self.entry(cursor)?;
         if !entry.complete && !entry.rows.contains_key(key) {
-            let value = fetch(state, cursor, key)?;
+            let (value, bytes) = fetch(state, cursor, key)?;
             let owned = copy(key)?;
             entry.rows.insert(
                 owned,
@@ -214,13 +212,16 @@ impl<K: Record + Eq + Hash, V: Record> MapColumn<K, V> {
                 },
             );
             self.rows += 1;
+            self.encoded.add(bytes);
         }
         let entry = self.entry(cursor)?;
         Ok(f(entry.rows.get(key).and_then(|row| row.value.as_ref())))
     }
 
     fn put(&mut self, cursor: &Cursor, key: K, value: Option<V>) -> Result<()> {
-        if let (Some(value), true) = (&value, self.encoded.wants_samples()) {
+        if self.encoded.wants_sample()
+            && let Some(value) = &value
+        {
             let mut bytes = Vec::new();
             to_postcard(&key, &mut bytes).map_err(anyhow::Error::msg)?;
             to_postcard(value, &mut bytes).map_err(anyhow::Error::msg)?;
@@ -270,10 +271,11 @@ impl<K: Record + Eq + Hash, V: Record> MapColumn<K, V> {
         let entry = self.entry(cursor)?;
         if !entry.complete {
             let before = entry.rows.len();
-            scan(state, &cursor.key()?, &mut entry.rows)?;
+            let bytes = scan(state, &cursor.key()?, &mut entry.rows)?;
             entry.complete = true;
             let added = entry.rows.len() - before;
             self.rows += added;
+            bytes.into_iter().for_each(|bytes| self.encoded.add(bytes));
         }
         self.entry(cursor)
     }
@@ -286,44 +288,45 @@ fn copy<K: Record>(key: &K) -> Result<K> {
         .map_err(anyhow::Error::msg)
 }
 
-fn fetch<K: Record, V: Record>(state: u32, cursor: &Cursor, sub_key: &K) -> Result<Option<V>> {
+/// Asks the host for one row; with it comes how many bytes it has.
+fn fetch<K: Record, V: Record>(
+    state: u32,
+    cursor: &Cursor,
+    sub_key: &K,
+) -> Result<(Option<V>, usize)> {
     let mut bytes = Vec::new();
     to_postcard(sub_key, &mut bytes).map_err(anyhow::Error::msg)?;
     let one = |data: Vec<u8>| Blobs {
         ends: vec![data.len() as u32],
         data,
     };
+    let length = bytes.len();
     let found = host::state_get(state, &one(cursor.key()?), &one(bytes));
     if found.present.first() != Some(&true) {
-        return Ok(None);
+        return Ok((None, length));
     }
-    from_postcard(&found.values.data)
-        .map(Some)
-        .map_err(anyhow::Error::msg)
+    let value = from_postcard(&found.values.data).map_err(anyhow::Error::msg)?;
+    Ok((Some(value), length + found.values.data.len()))
 }
 
-/// Adds the rows of the host that are not in the cache.
+/// Adds the rows of the host that are not in the cache, and returns how many bytes each has.
 fn scan<K: Record + Eq + Hash, V: Record>(
     state: u32,
     key: &[u8],
     rows: &mut HashMap<K, Row<V>>,
-) -> Result<()> {
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let page = host::state_scan(state, key, after.as_deref(), PAGE_ROWS);
-        for (sub_key, bytes) in blobs_iter(&page.sub_keys).zip(blobs_iter(&page.values)) {
-            let sub_key = from_postcard(sub_key).map_err(anyhow::Error::msg)?;
-            let value = from_postcard(bytes).map_err(anyhow::Error::msg)?;
-            rows.entry(sub_key).or_insert(Row {
-                value: Some(value),
-                changed: false,
-            });
-        }
-        after = blobs_iter(&page.sub_keys).last().map(<[u8]>::to_vec);
-        if !page.more || after.is_none() {
-            return Ok(());
-        }
-    }
+) -> Result<Vec<usize>> {
+    let mut lengths = Vec::new();
+    scan_rows(state, key, |sub_key, bytes| {
+        lengths.push(sub_key.len() + bytes.len());
+        let sub_key = from_postcard(sub_key).map_err(anyhow::Error::msg)?;
+        let value = from_postcard(bytes).map_err(anyhow::Error::msg)?;
+        rows.entry(sub_key).or_insert(Row {
+            value: Some(value),
+            changed: false,
+        });
+        Ok(())
+    })?;
+    Ok(lengths)
 }
 
 impl<K: Record + Eq + Hash, V: Record> Column for MapColumn<K, V> {
@@ -341,8 +344,8 @@ impl<K: Record + Eq + Hash, V: Record> Column for MapColumn<K, V> {
         false
     }
 
-    fn fetch(&mut self, _: &[u32], _: &Blobs) -> Result<(), String> {
-        Ok(())
+    fn fetch(&mut self, _: &[u32], _: &Blobs) -> Result<usize, String> {
+        Ok(0)
     }
 
     fn write(&mut self, slot: u32, key: &[u8], changes: &mut ChangeList) -> Result<(), String> {

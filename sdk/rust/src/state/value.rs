@@ -319,14 +319,17 @@ impl<V: Record> ValueColumn<V> {
     #[inline]
     fn change(&mut self, slot: usize) {
         let entry = &mut self.entries[slot];
+        // Not only the first change of an entry counts: values grow.
+        if self.encoded.wants_sample()
+            && let Some(value) = &entry.value
+        {
+            let mut bytes = Vec::new();
+            if to_postcard(value, &mut bytes).is_ok() {
+                self.encoded.add(bytes.len());
+            }
+        }
         if !entry.changed {
             entry.changed = true;
-            if let (Some(value), true) = (&entry.value, self.encoded.wants_samples()) {
-                let mut bytes = Vec::new();
-                if to_postcard(value, &mut bytes).is_ok() {
-                    self.encoded.add(bytes.len());
-                }
-            }
             let entries = &self.entries;
             let slots = entries.len();
             self.changed.add(slot, slots, |slot| entries[slot].changed);
@@ -349,7 +352,7 @@ impl<V: Record> Column for ValueColumn<V> {
             .is_none_or(|entry| !entry.loaded)
     }
 
-    fn fetch(&mut self, slots: &[u32], keys: &Blobs) -> Result<(), String> {
+    fn fetch(&mut self, slots: &[u32], keys: &Blobs) -> Result<usize, String> {
         let found = host::state_get(self.state, keys, &empty_blobs());
         if found.present.len() != slots.len() {
             return Err(format!(
@@ -374,7 +377,7 @@ impl<V: Record> Column for ValueColumn<V> {
             };
             self.loaded += 1;
         }
-        Ok(())
+        Ok(found.values.data.len())
     }
 
     fn write(&mut self, slot: u32, key: &[u8], changes: &mut ChangeList) -> Result<(), String> {
@@ -417,25 +420,39 @@ impl<V: Record> Column for ValueColumn<V> {
 }
 
 /// How long encoded values are on average: what their heap memory is taken to be.
+///
+/// Invariant: old values count for less and less, so the average follows values that grow.
 #[derive(Default)]
 pub(crate) struct Average {
     total: usize,
     count: usize,
+    /// How many values could have been samples.
+    seen: usize,
 }
 
-/// How many values are encoded just to learn how long they are.
+/// How many values, the first ones, are all encoded just to learn how long they are.
 const SAMPLES: usize = 64;
+/// Of the values after that, one in so many is.
+const SAMPLE_EACH: usize = 64;
+/// At how many values the older ones begin to count for half.
+const MEMORY: usize = 1024;
 
 impl Average {
     #[inline]
     pub(crate) fn add(&mut self, bytes: usize) {
         self.total += bytes;
         self.count += 1;
+        if self.count >= MEMORY {
+            self.total /= 2;
+            self.count /= 2;
+        }
     }
 
+    /// Whether the value at hand should be encoded to learn how long it is.
     #[inline]
-    pub(crate) fn wants_samples(&self) -> bool {
-        self.count < SAMPLES
+    pub(crate) fn wants_sample(&mut self) -> bool {
+        self.seen = self.seen.wrapping_add(1);
+        self.count < SAMPLES || self.seen.is_multiple_of(SAMPLE_EACH)
     }
 
     #[inline]
