@@ -21,6 +21,8 @@
 pub mod deployment;
 pub mod direct;
 pub mod event_time;
+#[cfg(test)]
+mod fixture;
 pub mod guest;
 pub mod host;
 pub mod job;

@@ -21,7 +21,7 @@ pub struct ResultPartition {
     partitioner: Partitioner,
     frame_bytes: usize,
     cancel: CancelToken,
-    /// Whether any channel has collected records.
+    /// Whether any channel may have collected records: a frame that becomes full does not take it back.
     is_dirty: bool,
     /// The channels that something was sent to since they were last seen with room; each once. The others
     /// have room for sure, because nobody else sends to them.
@@ -118,7 +118,7 @@ impl ResultPartition {
         Ok(())
     }
 
-    /// Whether records wait for a flush.
+    /// Whether records may wait for a flush.
     pub fn is_dirty(&self) -> bool {
         self.is_dirty
     }

@@ -1,1 +1,192 @@
-//! x
+//! How a job ends, with tasks and sinks that do as they are told.
+
+use std::sync::{Arc, Mutex};
+
+use wasmill_actor::{ThreadKind, threads};
+use wasmill_connectors::{ConnectorError, SinkWriter, WriterContext};
+
+use super::watch::Role;
+use super::*;
+use crate::fixture::{Writer, committable, refuse};
+use crate::outcome::Ending;
+
+/// What was done to a sink, as lines like `a: commit 1,2`.
+type Log = Arc<Mutex<Vec<String>>>;
+
+#[derive(Debug)]
+struct LoggedSink {
+    name: &'static str,
+    fails: bool,
+    log: Log,
+}
+
+impl LoggedSink {
+    fn note(&self, action: &'static str, parts: &[Committable]) -> Result<(), ConnectorError> {
+        let mut parts: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+        parts.sort_unstable();
+        let line = format!("{}: {action} {}", self.name, parts.join(","));
+        self.log.lock().unwrap().push(line);
+        refuse(self.fails, action)
+    }
+}
+
+impl Sink for LoggedSink {
+    fn prepare(&self) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    fn writer(&self, _: WriterContext) -> Result<Box<dyn SinkWriter>, ConnectorError> {
+        Ok(Box::new(Writer::default()))
+    }
+
+    fn commit(&self, parts: Vec<Committable>) -> Result<(), ConnectorError> {
+        self.note("commit", &parts)
+    }
+
+    fn discard(&self, parts: Vec<Committable>) -> Result<(), ConnectorError> {
+        self.note("discard", &parts)
+    }
+}
+
+/// A job with the sinks `a`, `b` and `c`, of which some fail, and a task per text: what it stages for
+/// whom, and how it ends, as in `a1 b2 ok`.
+fn job(failing: &[&str], tasks: &[&'static str]) -> (RunningJob, Log) {
+    let log = Log::default();
+    let sinks = ["a", "b", "c"].into_iter().enumerate().map(|(id, name)| {
+        let sink = LoggedSink {
+            name,
+            fails: failing.contains(&name),
+            log: Arc::clone(&log),
+        };
+        let sink = JobSink {
+            name: name.to_owned(),
+            sink: Box::new(sink),
+        };
+        (OperatorId(id as u32), sink)
+    });
+    let (cancel, first) = (CancelToken::new(), FirstFailure::default());
+    let start = |(number, story)| {
+        let outcome = Outcome::default();
+        let ending = Ending::new(number, first.clone(), cancel.clone(), outcome.clone());
+        let staged = outcome.clone();
+        let name = format!("{story} {number}");
+        let body = move || run(story, &staged, ending);
+        TaskHandle {
+            worker: threads::spawn(ThreadKind::Task, &name, body).unwrap(),
+            name,
+            outcome,
+            watched: Watched {
+                metrics: Arc::default(),
+                role: Role::Inner,
+            },
+        }
+    };
+    let handles = tasks.iter().copied().enumerate().map(start).collect();
+    let started = (Clock::system(), Duration::ZERO);
+    let job = RunningJob::new(handles, sinks.collect(), cancel.clone(), first, started);
+    (job, log)
+}
+
+fn run(story: &str, staged: &Outcome, ending: Ending) {
+    for word in story.split_whitespace() {
+        match word {
+            "ok" => return ending.tell(Ok(())),
+            "failed" => return ending.tell(Err(HostError::new("broken").into())),
+            "cancelled" => return ending.tell(Err(TaskFailure::Cancelled)),
+            "panicked" => panic!("a bug"),
+            part => {
+                let sink = OperatorId(u32::from(part.as_bytes()[0] - b'a'));
+                staged.stage((sink, vec![committable(&part[1..])]));
+            }
+        }
+    }
+}
+
+fn done(log: &Log) -> Vec<String> {
+    log.lock().unwrap().clone()
+}
+
+#[test]
+fn output_becomes_visible_when_all_tasks_have_ended_well_and_never_else() {
+    for (tasks, failure, done_to_sinks) in [
+        (vec!["ok"], None, vec![]),
+        (
+            vec!["b1 a1 ok", "a2 ok"],
+            None,
+            vec!["a: commit 1,2", "b: commit 1"],
+        ),
+        (
+            vec!["a1 ok", "a2 failed"],
+            Some("task `a2 failed 1`: broken"),
+            vec!["a: discard 1,2"],
+        ),
+        (
+            vec!["a1 ok", "cancelled", "b1 panicked"],
+            Some("task `b1 panicked 2`: panicked: a bug; please report this bug"),
+            vec!["a: discard 1", "b: discard 1"],
+        ),
+        (
+            vec!["a1 ok", "cancelled"],
+            Some("cancelled"),
+            vec!["a: discard 1"],
+        ),
+    ] {
+        let (job, log) = job(&[], &tasks);
+        let ended = job.wait();
+        assert_eq!(
+            ended.err().map(|failure| failure.to_string()).as_deref(),
+            failure,
+            "{tasks:?}"
+        );
+        assert_eq!(done(&log), done_to_sinks, "{tasks:?}");
+    }
+}
+
+#[test]
+fn a_commit_that_fails_keeps_no_other_sink_from_its_own_and_says_what_is_visible() {
+    let no_space = "cannot commit `the disk`: no storage space";
+    for (failing, told) in [
+        (
+            vec!["a"],
+            format!(
+                "make the output of `a` visible: {no_space}; visible is the output of `b`, `c`"
+            ),
+        ),
+        (
+            vec!["a", "c"],
+            format!(
+                "make the output of `a` visible: {no_space}; make the output of `c` visible: {no_space}; \
+                 visible is the output of `b`"
+            ),
+        ),
+        (
+            vec!["a", "b", "c"],
+            ["a", "b", "c"]
+                .map(|sink| format!("make the output of `{sink}` visible: {no_space}"))
+                .join("; "),
+        ),
+    ] {
+        let (job, log) = job(&failing, &["a1 b1 c1 ok"]);
+        assert_eq!(job.wait().unwrap_err().to_string(), told);
+        assert_eq!(done(&log), ["a: commit 1", "b: commit 1", "c: commit 1"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_discarded_does_not_hide_why_the_job_failed() {
+    let (job, log) = job(&["a"], &["a1 b1 ok", "failed"]);
+    assert_eq!(
+        job.wait().unwrap_err().to_string(),
+        "task `failed 1`: broken"
+    );
+    assert_eq!(done(&log), ["a: discard 1", "b: discard 1"]);
+}
+
+#[test]
+fn a_job_that_is_dropped_is_stopped_and_leaves_no_output() {
+    let (job, log) = job(&[], &["a1 ok", "a2 ok"]);
+    let cancel = job.cancel_token();
+    drop(job);
+    assert!(cancel.is_cancelled());
+    assert_eq!(done(&log), ["a: discard 1,2"]);
+}

@@ -1,0 +1,102 @@
+//! What the tests of this crate are made of: graphs as text, guest code as closures, whole jobs.
+
+pub(crate) mod graph;
+pub(crate) mod guest;
+pub(crate) mod job;
+
+use std::sync::Arc;
+
+use wasmill_actor::{Clock, Rng};
+use wasmill_connectors::{Committable, ConnectorError, SinkWriter};
+use wasmill_types::{Batch, BatchView, Element};
+
+use crate::event_time::OutputTime;
+use crate::host::TaskHost;
+use crate::output::Output;
+
+/// A batch of these records.
+pub(crate) fn batch(records: &[&str]) -> Batch {
+    let mut batch = Batch::default();
+    records
+        .iter()
+        .for_each(|record| batch.push(record.as_bytes()));
+    batch
+}
+
+/// A host with these outputs, all of them its operators', and without keyed state.
+pub(crate) fn host(outputs: Vec<Output>) -> TaskHost {
+    TaskHost {
+        operator_outputs: outputs.len(),
+        outputs,
+        event_time: OutputTime::default(),
+        state: None,
+        timers: None,
+        clock: Clock::manual(0),
+        rng: Rng::seeded(1),
+        metrics: Arc::default(),
+        max_record_bytes: 100,
+        has_ended: false,
+    }
+}
+
+/// An element as text: records joined by `,`, `W5`, `idle`, `active`, `end` of the data, `gone`.
+pub(crate) fn shown(element: &Element) -> String {
+    match element {
+        Element::Batch(batch) => texts(&batch.view()).join(","),
+        Element::Watermark(i64::MAX) => "Wmax".to_owned(),
+        Element::Watermark(time) => format!("W{time}"),
+        Element::Status(status) => format!("{status:?}").to_lowercase(),
+        Element::EndOfData => "end".to_owned(),
+        Element::EndOfPartition => "gone".to_owned(),
+    }
+}
+
+/// The records as texts.
+pub(crate) fn texts(records: &BatchView<'_>) -> Vec<String> {
+    let text = |record: &[u8]| String::from_utf8(record.to_vec()).unwrap();
+    records.records().map(text).collect()
+}
+
+/// A sink that fails when it is told to.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    pub(crate) fails_to_write: bool,
+    pub(crate) fails_to_finish: bool,
+    pub(crate) written: Vec<String>,
+}
+
+impl SinkWriter for Writer {
+    fn write(&mut self, records: &BatchView<'_>) -> Result<(), ConnectorError> {
+        self.written.extend(texts(records));
+        refuse(self.fails_to_write, "write")
+    }
+
+    fn flush(&mut self) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Vec<Committable>, ConnectorError> {
+        refuse(self.fails_to_finish, "finish")?;
+        Ok(vec![committable(&self.written.join(","))])
+    }
+}
+
+/// Output of this name.
+pub(crate) fn committable(name: &str) -> Committable {
+    Committable {
+        name: name.to_owned(),
+        state: Vec::new(),
+    }
+}
+
+/// An error, if there is to be one.
+pub(crate) fn refuse(refused: bool, action: &'static str) -> Result<(), ConnectorError> {
+    if !refused {
+        return Ok(());
+    }
+    Err(ConnectorError::Io {
+        action,
+        path: "the disk".into(),
+        source: std::io::ErrorKind::StorageFull.into(),
+    })
+}
