@@ -1,7 +1,10 @@
 //! A list per key.
 //!
-//! Item `i` is the row with sub-key `i` (u32, big endian). Appended items are written as rows of their
-//! own; only an update rewrites the list.
+//! Item `i` is the row with sub-key `i` (u32, big endian), and the row with the empty sub-key holds how
+//! many items were ever appended: so an item can be appended to a list that is not in memory, for the
+//! price of that one row, which is fetched together with those of other keys. Only looking at a list
+//! reads it, and only an update rewrites it. Invariant: the length is written after the items it counts,
+//! and what is not written counts toward the cache.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,13 +13,14 @@ use anyhow::Result;
 
 use super::cache::{ChangedSlots, Column};
 use super::changes::ChangeList;
+use super::scan::scan_rows;
 use super::table::Cursor;
 use super::value::Average;
 use crate::codec::{Record, from_postcard, to_postcard};
-use crate::host::{self, Blobs, blobs_iter};
+use crate::host::{self, Blobs, blobs_iter, empty_blobs};
 
-/// How many rows one scan returns at most.
-const PAGE_ROWS: u32 = 1024;
+/// The sub-key of the row that holds the length.
+const LENGTH: &[u8] = &[];
 
 /// A list per key.
 ///
@@ -54,18 +58,27 @@ impl<V: Record> ListState<V> {
         Self { column, cursor }
     }
 
-    /// Appends an item to the list of the current key.
+    /// Appends an item to the list of the current key, without reading what is there.
     ///
     /// # Errors
-    /// When a stored item is not a `V`.
+    /// Outside a record there is no list.
     pub fn add(&self, item: V) -> Result<()> {
-        self.with(|entry| entry.items.push(item))
+        let mut column = self.column.borrow_mut();
+        if column.encoded.wants_sample() {
+            let mut bytes = Vec::new();
+            to_postcard(&item, &mut bytes).map_err(anyhow::Error::msg)?;
+            column.encoded.add(bytes.len());
+        }
+        column.known(&self.cursor)?.items.push(item);
+        column.items += 1;
+        column.change(self.cursor.slot()?);
+        Ok(())
     }
 
     /// A copy of the list of the current key.
     ///
     /// # Errors
-    /// As [`ListState::add`].
+    /// When a stored item is not a `V`.
     pub fn get(&self) -> Result<Vec<V>>
     where
         V: Clone,
@@ -76,7 +89,7 @@ impl<V: Record> ListState<V> {
     /// Looks at the list of the current key.
     ///
     /// # Errors
-    /// As [`ListState::add`].
+    /// As [`ListState::get`].
     pub fn read<R>(&self, f: impl FnOnce(&[V]) -> R) -> Result<R> {
         let mut column = self.column.borrow_mut();
         Ok(f(&column.load(&self.cursor)?.items))
@@ -87,11 +100,35 @@ impl<V: Record> ListState<V> {
     /// # Errors
     /// As [`ListState::add`].
     pub fn update(&self, items: Vec<V>) -> Result<()> {
-        self.with(|entry| {
-            entry.items = items;
-            entry.written = 0;
-            entry.rewrite = true;
-        })
+        let slot = self.cursor.slot()?;
+        let mut column = self.column.borrow_mut();
+        if column.encoded.wants_sample()
+            && let Some(item) = items.last()
+        {
+            let mut bytes = Vec::new();
+            to_postcard(item, &mut bytes).map_err(anyhow::Error::msg)?;
+            column.encoded.add(bytes.len());
+        }
+        let length = items.len();
+        let new = Entry {
+            items,
+            written: 0,
+            stored: 0,
+            loaded: true,
+            rewrite: true,
+            changed: false,
+        };
+        let old = column.at(slot).replace(new);
+        column.items += length;
+        match &old {
+            Some(old) => column.items -= old.items.len(),
+            None => column.entered += 1,
+        }
+        // A slot is listed once while it waits to be written.
+        let was_changed = old.is_some_and(|old| old.changed);
+        column.entries[slot].as_mut().expect("set above").changed = was_changed;
+        column.change(slot);
+        Ok(())
     }
 
     /// Removes the list of the current key.
@@ -101,25 +138,6 @@ impl<V: Record> ListState<V> {
     pub fn clear(&self) -> Result<()> {
         self.update(Vec::new())
     }
-
-    fn with(&self, f: impl FnOnce(&mut Entry<V>)) -> Result<()> {
-        let mut column = self.column.borrow_mut();
-        let entry = column.load(&self.cursor)?;
-        let before = entry.items.len();
-        f(entry);
-        let after = entry.items.len();
-        let first = !std::mem::replace(&mut entry.changed, true);
-        column.sample(&self.cursor)?;
-        column.items = column.items + after - before;
-        if first {
-            let slot = self.cursor.slot()?;
-            let ListColumn {
-                changed, entries, ..
-            } = &mut *column;
-            changed.add(slot, entries.len(), |slot| is_changed(entries, slot));
-        }
-        Ok(())
-    }
 }
 
 /// The cached lists of one state.
@@ -127,19 +145,38 @@ pub(crate) struct ListColumn<V> {
     state: u32,
     entries: Vec<Option<Entry<V>>>,
     changed: ChangedSlots,
-    loaded: usize,
-    /// Items in all cached lists.
+    /// How many entries there are.
+    entered: usize,
+    /// Items in all entries.
     items: usize,
     encoded: Average,
 }
 
 struct Entry<V> {
+    /// The whole list once it is loaded; before, what was appended and is not written.
     items: Vec<V>,
-    /// How many items, from the front, the host has.
+    /// How many of `items`, from the front, the host has.
     written: usize,
+    /// The sub-key of the next item that is written.
+    stored: u32,
+    loaded: bool,
     /// Whether the host's rows must go first.
     rewrite: bool,
     changed: bool,
+}
+
+impl<V> Entry<V> {
+    /// The entry of a list of which the host has so many items.
+    fn stored(length: u32) -> Self {
+        Self {
+            items: Vec::new(),
+            written: 0,
+            stored: length,
+            loaded: length == 0,
+            rewrite: false,
+            changed: false,
+        }
+    }
 }
 
 fn is_changed<V>(entries: &[Option<Entry<V>>], slot: usize) -> bool {
@@ -152,61 +189,79 @@ impl<V: Record> ListColumn<V> {
             state,
             entries: Vec::new(),
             changed: ChangedSlots::default(),
-            loaded: 0,
+            entered: 0,
             items: 0,
             encoded: Average::default(),
         }
     }
 
-    fn load(&mut self, cursor: &Cursor) -> Result<&mut Entry<V>> {
-        let slot = cursor.slot()?;
+    fn at(&mut self, slot: usize) -> &mut Option<Entry<V>> {
         if slot >= self.entries.len() {
             self.entries.resize_with(slot + 1, || None);
         }
-        if self.entries[slot].is_none() {
-            let items = if cursor.is_complete() {
-                Vec::new()
-            } else {
-                self.scan(&cursor.key()?)?
-            };
-            self.loaded += 1;
-            self.items += items.len();
-            let written = items.len();
-            self.entries[slot] = Some(Entry {
-                items,
-                written,
-                rewrite: false,
-                changed: false,
-            });
-        }
-        Ok(self.entries[slot].as_mut().expect("loaded above"))
+        &mut self.entries[slot]
     }
 
-    fn scan(&self, key: &[u8]) -> Result<Vec<V>> {
+    /// The entry of the current list, of which at least the length is known.
+    fn known(&mut self, cursor: &Cursor) -> Result<&mut Entry<V>> {
+        let slot = cursor.slot()?;
+        if self.at(slot).is_none() {
+            if cursor.is_complete() {
+                self.enter(slot, 0);
+            } else {
+                let key = cursor.key()?;
+                let keys = Blobs {
+                    ends: vec![key.len() as u32],
+                    data: key,
+                };
+                self.fetch(&[slot as u32], &keys)
+                    .map_err(anyhow::Error::msg)?;
+            }
+        }
+        Ok(self.entries[slot].as_mut().expect("entered above"))
+    }
+
+    fn enter(&mut self, slot: usize, length: u32) {
+        *self.at(slot) = Some(Entry::stored(length));
+        self.entered += 1;
+    }
+
+    /// The entry of the current list, with all items.
+    fn load(&mut self, cursor: &Cursor) -> Result<&mut Entry<V>> {
+        if !self.known(cursor)?.loaded {
+            let mut items = self.scan(&cursor.key()?)?;
+            self.items += items.len();
+            let entry = self.known(cursor)?;
+            entry.written = items.len();
+            items.append(&mut entry.items);
+            entry.items = items;
+            entry.loaded = true;
+        }
+        self.known(cursor)
+    }
+
+    fn scan(&mut self, key: &[u8]) -> Result<Vec<V>> {
         let mut items = Vec::new();
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = host::state_scan(self.state, key, after.as_deref(), PAGE_ROWS);
-            for bytes in blobs_iter(&page.values) {
+        let encoded = &mut self.encoded;
+        scan_rows(self.state, key, |sub_key, bytes| {
+            if sub_key != LENGTH {
+                encoded.add(bytes.len());
                 items.push(from_postcard(bytes).map_err(anyhow::Error::msg)?);
             }
-            after = blobs_iter(&page.sub_keys).last().map(<[u8]>::to_vec);
-            if !page.more || after.is_none() {
-                return Ok(items);
-            }
-        }
+            Ok(())
+        })?;
+        Ok(items)
     }
 
-    /// Learns how long items are from the last one of the current list.
-    fn sample(&mut self, cursor: &Cursor) -> Result<()> {
-        if self.encoded.wants_sample()
-            && let Some(item) = self.load(cursor)?.items.last()
-        {
-            let mut bytes = Vec::new();
-            to_postcard(item, &mut bytes).map_err(anyhow::Error::msg)?;
-            self.encoded.add(bytes.len());
+    fn change(&mut self, slot: usize) {
+        let Some(entry) = &mut self.entries[slot] else {
+            return;
+        };
+        if !std::mem::replace(&mut entry.changed, true) {
+            let entries = &self.entries;
+            let is_changed = |slot| is_changed(entries, slot);
+            self.changed.add(slot, entries.len(), is_changed);
         }
-        Ok(())
     }
 }
 
@@ -216,16 +271,29 @@ impl<V: Record> Column for ListColumn<V> {
     }
 
     fn bytes(&self) -> usize {
-        self.loaded * size_of::<Entry<V>>() + self.items * (size_of::<V>() + self.encoded.bytes())
+        self.entered * size_of::<Entry<V>>() + self.items * (size_of::<V>() + self.encoded.bytes())
     }
 
-    /// Lists may be long; each is read when it is first looked at.
-    fn is_missing(&self, _: u32) -> bool {
-        false
+    fn is_missing(&self, slot: u32) -> bool {
+        self.entries.get(slot as usize).is_none_or(Option::is_none)
     }
 
-    fn fetch(&mut self, _: &[u32], _: &Blobs) -> Result<usize, String> {
-        Ok(0)
+    /// Fetches the lengths only: lists may be long, and each is read when it is first looked at.
+    fn fetch(&mut self, slots: &[u32], keys: &Blobs) -> Result<usize, String> {
+        let found = host::state_get(self.state, keys, &empty_blobs());
+        if found.present.len() != slots.len() {
+            return Err(format!(
+                "the host returned {} rows for {}",
+                found.present.len(),
+                slots.len()
+            ));
+        }
+        let values = blobs_iter(&found.values);
+        for ((&slot, &present), bytes) in slots.iter().zip(&found.present).zip(values) {
+            let length = if present { from_postcard(bytes)? } else { 0 };
+            self.enter(slot as usize, length);
+        }
+        Ok(found.values.data.len())
     }
 
     fn write(&mut self, slot: u32, key: &[u8], changes: &mut ChangeList) -> Result<(), String> {
@@ -238,11 +306,22 @@ impl<V: Record> Column for ListColumn<V> {
         if entry.rewrite {
             changes.clear(key);
         }
-        for (index, item) in entry.items.iter().enumerate().skip(entry.written) {
-            let sub_key = (index as u32).to_be_bytes();
+        let unwritten = &entry.items[entry.written..];
+        for item in unwritten {
+            let sub_key = entry.stored.to_be_bytes();
             changes.put(key, &sub_key, |bytes| to_postcard(item, bytes))?;
+            let full = || "a list has more items than a u32 can count".to_owned();
+            entry.stored = entry.stored.checked_add(1).ok_or_else(full)?;
         }
-        entry.written = entry.items.len();
+        if !unwritten.is_empty() {
+            changes.put(key, LENGTH, |bytes| to_postcard(&entry.stored, bytes))?;
+        }
+        if entry.loaded {
+            entry.written = entry.items.len();
+        } else {
+            self.items -= entry.items.len();
+            entry.items = Vec::new();
+        }
         entry.rewrite = false;
         entry.changed = false;
         Ok(())
@@ -250,7 +329,7 @@ impl<V: Record> Column for ListColumn<V> {
 
     fn forget(&mut self, slot: u32) {
         if let Some(entry) = self.entries.get_mut(slot as usize).and_then(Option::take) {
-            self.loaded -= 1;
+            self.entered -= 1;
             self.items -= entry.items.len();
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct Reports {
     pub(super) gauges: BTreeMap<String, f64>,
     pub(super) histograms: BTreeMap<String, Vec<f64>>,
     pub(super) logs: Vec<(Level, String)>,
+    /// The bytes of the largest answer to a single read of keyed state.
+    pub(super) largest_read: usize,
 }
 
 /// The host of one subtask.
@@ -78,6 +80,10 @@ impl MemoryHost {
 
     fn breach(&mut self, problem: String) {
         self.problem.get_or_insert(problem);
+    }
+
+    fn saw_read(&mut self, bytes: usize) {
+        self.reports.largest_read = self.reports.largest_read.max(bytes);
     }
 
     fn clear(&mut self, state: u32, key: &[u8]) {
@@ -131,6 +137,7 @@ impl Host for MemoryHost {
             found.present.push(value.is_some());
             push(&mut found.values, value.map_or(&[], Vec::as_slice));
         }
+        self.saw_read(found.values.data.len());
         found
     }
 
@@ -180,6 +187,7 @@ impl Host for MemoryHost {
             push(&mut page.values, value);
         }
         page.more = rows.next().is_some();
+        self.saw_read(page.sub_keys.data.len() + page.values.data.len());
         page
     }
 

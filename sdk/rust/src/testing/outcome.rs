@@ -24,6 +24,7 @@ pub struct Outcome {
     pub(super) histograms: BTreeMap<String, Vec<f64>>,
     pub(super) logs: Vec<(Level, String)>,
     pub(super) batches: u64,
+    pub(super) largest_read: usize,
 }
 
 /// What one sink got.
@@ -133,6 +134,12 @@ impl Outcome {
         self.batches
     }
 
+    /// The bytes of the largest answer to a single read of keyed state: what a subtask must hold beside
+    /// its cache.
+    pub fn largest_state_read(&self) -> usize {
+        self.largest_read
+    }
+
     pub(super) fn add(&mut self, reports: Reports) {
         for (name, count) in reports.counters {
             *self.counters.entry(name).or_default() += count;
@@ -142,6 +149,7 @@ impl Outcome {
             self.histograms.entry(name).or_default().extend(values);
         }
         self.logs.extend(reports.logs);
+        self.largest_read = self.largest_read.max(reports.largest_read);
     }
 
     #[track_caller]

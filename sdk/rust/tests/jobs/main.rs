@@ -7,6 +7,7 @@ mod arguments;
 mod chains;
 mod failures;
 mod keyed;
+mod large_state;
 mod operators;
 mod partitioning;
 mod shapes;
