@@ -11,6 +11,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 pub use csv::Csv;
 pub use fields::Fields;
@@ -128,8 +129,7 @@ impl<T: DeserializeOwned> Decode<T> for Json {
     const FORMAT: &'static str = "json";
 
     fn decode(&self, bytes: &[u8]) -> Result<T, String> {
-        serde_json::from_slice(bytes)
-            .map_err(|e| format!("malformed JSON: {e}: {}", excerpt(bytes)))
+        serde_json::from_slice(bytes).map_err(|e| json_problem::<T>(&e, bytes))
     }
 }
 
@@ -139,12 +139,57 @@ impl<T: Serialize> Encode<T> for Json {
     }
 }
 
+/// Why a record is not the JSON that the type asks for.
+fn json_problem<T>(error: &serde_json::Error, bytes: &[u8]) -> String {
+    let (line, column) = (error.line(), error.column());
+    let full = error.to_string();
+    let place = format!(" at line {line} column {column}");
+    let reason = full.strip_suffix(&place).unwrap_or(&full);
+    // A record is one line, so its number says nothing.
+    let place = if line == 1 && column > 0 {
+        format!(" at column {column}")
+    } else if line > 1 {
+        place
+    } else {
+        String::new()
+    };
+    let excerpt = excerpt(bytes);
+    match error.classify() {
+        Category::Data => {
+            let name = std::any::type_name::<T>();
+            format!("this JSON is not a `{name}`: {reason}{place}: {excerpt}")
+        }
+        Category::Syntax | Category::Eof | Category::Io => {
+            format!("malformed JSON: {reason}{place}: {excerpt}")
+        }
+    }
+}
+
 /// The longest excerpt of a bad record in a message, in bytes.
 const EXCERPT_BYTES: usize = 80;
 
 /// The beginning of a record, for a message.
 fn excerpt(bytes: &[u8]) -> String {
-    let short = &bytes[..bytes.len().min(EXCERPT_BYTES)];
+    let mut short = &bytes[..bytes.len().min(EXCERPT_BYTES)];
     let more = if short.len() < bytes.len() { "…" } else { "" };
-    format!("`{}{more}`", short.escape_ascii())
+    if let Err(error) = std::str::from_utf8(short)
+        && error.error_len().is_none()
+        && !more.is_empty()
+    {
+        // The cut went through a character.
+        short = &short[..error.valid_up_to()];
+    }
+    let mut text = String::new();
+    for chunk in short.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            // Quotes and backslashes stay as they came; only what would spoil a line is escaped.
+            if char.is_control() {
+                text.extend(char.escape_default());
+            } else {
+                text.push(char);
+            }
+        }
+        text.push_str(&chunk.invalid().escape_ascii().to_string());
+    }
+    format!("`{text}{more}`")
 }

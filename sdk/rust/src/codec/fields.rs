@@ -21,11 +21,40 @@ impl<T: DeserializeOwned> Decode<T> for Fields {
 
     fn decode(&self, bytes: &[u8]) -> Result<T, String> {
         self.read(bytes)
-            .map_err(|e| format!("{e}: {}", excerpt(bytes)))
+            .map_err(|e| format!("{e}: {}", excerpt(&self.show(bytes))))
     }
 }
 
 impl Fields {
+    /// The values of a row as a line of a file would show them; the bytes as they are if the row is
+    /// broken.
+    fn show(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut row = Row {
+            rest: bytes,
+            columns: self.columns,
+            column: 0,
+        };
+        let mut line = Vec::new();
+        let mut fields = 0;
+        loop {
+            let field = match row.next_bytes() {
+                Ok(Some(field)) => field,
+                Ok(None) => return line,
+                Err(_) => return bytes.to_vec(),
+            };
+            fields += 1;
+            // Where the host sent names too, they and the values take turns.
+            let is_name = self.columns.is_none() && fields % 2 == 1;
+            if is_name {
+                continue;
+            }
+            if fields > 2 || (fields == 2 && self.columns.is_some()) {
+                line.push(b',');
+            }
+            line.extend_from_slice(field);
+        }
+    }
+
     /// Reads a row; the error does not show it.
     pub(crate) fn read<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Problem> {
         let mut row = Row {
@@ -83,6 +112,15 @@ struct Row<'de> {
 
 impl<'de> Row<'de> {
     fn next(&mut self) -> Result<Option<&'de str>, Problem> {
+        let Some(field) = self.next_bytes()? else {
+            return Ok(None);
+        };
+        let text = std::str::from_utf8(field)
+            .map_err(|_| de::Error::custom(format!("column {} is not valid UTF-8", self.column)))?;
+        Ok(Some(text))
+    }
+
+    fn next_bytes(&mut self) -> Result<Option<&'de [u8]>, Problem> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -103,9 +141,7 @@ impl<'de> Row<'de> {
         let (field, rest) = self.rest.split_at_checked(length).ok_or_else(broken)?;
         self.rest = rest;
         self.column += 1;
-        let text = std::str::from_utf8(field)
-            .map_err(|_| de::Error::custom(format!("column {} is not valid UTF-8", self.column)))?;
-        Ok(Some(text))
+        Ok(Some(field))
     }
 
     fn cell(&self, text: &'de str) -> Cell<'de> {
@@ -360,11 +396,12 @@ mod tests {
         check::<Trade>(
             columns,
             &["A", "cheap", ""],
-            Err("column `price` is `cheap`, not a number"),
+            Err("column `price` is `cheap`, not a number: `A,cheap,`"),
         );
         check(None, &["a", "1", "b", "2"], Ok((1, 2)));
         let map = std::collections::BTreeMap::from([("a".to_owned(), "1".to_owned())]);
         check(None, &["a", "1"], Ok(map));
         check::<(u8, u8)>(None, &["a", "1", "b", "-2"], Err("column 4 is `-2`"));
+        check::<(u8, u8)>(None, &["a", "1", "b", "-2"], Err(": `1,-2`"));
     }
 }

@@ -32,8 +32,15 @@ fn prices(env: &Env) -> Result<()> {
     Ok(())
 }
 
+fn json_prices(env: &Env) -> Result<()> {
+    let trades = env.source(File::json_lines("x"));
+    let prices = trades.map(|trade: Trade| (trade.symbol, trade.price as u64));
+    prices.sink(Blackhole).name("out");
+    Ok(())
+}
+
 /// Good records around a bad one, and what is said about the bad one.
-fn bad_records() -> [(Job, &'static [&'static str]); 3] {
+fn bad_records() -> [(Job, &'static [&'static str]); 4] {
     let bytes =
         |main, records: [&'static [u8]; 3]| Job::new(main).input_bytes("Source: file", records);
     [
@@ -43,11 +50,25 @@ fn bad_records() -> [(Job, &'static [&'static str]); 3] {
         ),
         (
             bytes(sums, [b"[1,2]", b"[1,", b"[3,4]"]),
-            &["malformed JSON", "`[1,`"],
+            &["malformed JSON: EOF while parsing", " at column 3: `[1,`"],
+        ),
+        (
+            bytes(
+                json_prices,
+                [
+                    br#"{"symbol":"A","price":1}"#,
+                    br#"{"symbol":"B"}"#,
+                    br#"{"symbol":"C","price":3}"#,
+                ],
+            ),
+            &[
+                "this JSON is not a `",
+                "Trade`: missing field `price` at column 14: `{\"symbol\":\"B\"}`",
+            ],
         ),
         (
             Job::new(prices).input("Source: file", [("A", "1"), ("B", "cheap"), ("C", "3")]),
-            &["column `price` is `cheap`, not a number"],
+            &["column `price` is `cheap`, not a number: `B,cheap`"],
         ),
     ]
 }

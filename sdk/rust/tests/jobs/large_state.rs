@@ -7,7 +7,7 @@ use wasmill::testing::{Job, Outcome};
 
 /// The largest piece of state that may be read at once: 4 MiB, and what one page or group is off when
 /// the size of the state changes.
-const READ_LIMIT: usize = 8 << 20;
+const READ_LIMIT: usize = 5 << 20;
 
 /// Runs a job with restarts, and checks that what it emits per key is what the model says.
 fn check<R>(
@@ -25,7 +25,7 @@ fn check<R>(
     let job = job.clone().input("Source: file", records).parallelism(2);
     for &cache_bytes in cache_bytes {
         let job = job.clone().cache_bytes(cache_bytes).batch_bytes(32 << 10);
-        let restarted = job.clone().snapshot_after(2).restart_after(3);
+        let restarted = job.clone().snapshot_after(1).restart_after(2);
         for job in [job, restarted] {
             let outcome: Outcome = job.run().expect("the job runs");
             let mut got: HashMap<u32, Vec<u64>> = HashMap::new();
@@ -65,9 +65,9 @@ fn a_batch_may_touch_more_values_than_there_is_memory() {
         Ok(())
     }
     // All keys once, then all again: each record of the second half misses.
-    let keys: Vec<u32> = (0..600).chain(0..600).chain((0..600).rev()).collect();
-    let job = Job::new(main).batch_records(450);
-    check(&job, keys, &[0, 256 << 10, 4 << 20], |seen, key| {
+    let keys: Vec<u32> = (0..300).chain(0..300).chain((0..300).rev()).collect();
+    let job = Job::new(main).batch_records(600);
+    check(&job, keys, &[0, 2 << 20], |seen, key| {
         let lengths = seen.entry(*key).or_default();
         let count = lengths.len() as u64;
         lengths.push(if count == 0 {
