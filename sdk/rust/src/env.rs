@@ -349,6 +349,7 @@ impl Env {
             names.into_iter().collect::<Vec<_>>().join(", ")
         };
         let mut words = self.inner.args.iter();
+        let mut given = BTreeSet::new();
         while let Some(word) = words.next() {
             let Some(name) = word.strip_prefix("--") else {
                 bail!(
@@ -364,6 +365,10 @@ impl Env {
             let Some(first) = used.next() else {
                 bail!("the job has no argument `--{name}`; it reads: {}", known());
             };
+            ensure!(
+                given.insert(name),
+                "the argument `--{name}` is given more than once; give it once"
+            );
             if first.takes_value && !has_value {
                 words.next();
             }

@@ -47,10 +47,19 @@ fn arguments_are_read_by_name() {
     check(&all, Ok("a b 3 Some(1.5) -5 true"));
     check(&["--name=", "--limit=0"], Ok(" 2 None 0 false"));
     check(&["--name=--x", "--limit=1"], Ok("--x 2 None 1 false"));
-    // The last word counts, as with most programs.
+}
+
+#[test]
+fn arguments_are_given_once() {
+    for args in [
+        &["--name", "a", "--limit", "1", "--name", "b"][..],
+        &["--name=a", "--limit", "1", "--name", "a"],
+    ] {
+        check(args, Err(&["`--name` is given more than once"]));
+    }
     check(
-        &["--name", "a", "--limit", "1", "--name", "b"],
-        Ok("b 2 None 1 false"),
+        &["--loud", "--name", "a", "--limit", "1", "--loud"],
+        Err(&["`--loud` is given more than once"]),
     );
 }
 
