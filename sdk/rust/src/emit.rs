@@ -158,6 +158,7 @@ pub(crate) struct Emitter<E, S> {
     /// None when the edge does not leave this subtask; nothing is pushed then.
     buffer: Option<Rc<RefCell<OutputBuffer>>>,
     shared: Rc<Shared>,
+    edge: u32,
     encode: E,
     spread: S,
     channels: u32,
@@ -172,6 +173,7 @@ impl<E, S> Emitter<E, S> {
         Self {
             buffer,
             shared: scope.shared(),
+            edge,
             encode,
             spread,
             channels,
@@ -198,7 +200,7 @@ impl<E, S> Emitter<E, S> {
             Err(problem) => Err(problem),
         };
         if let Err(problem) = outcome {
-            self.shared.fail_record(problem);
+            self.shared.fail_output(self.edge, &problem);
         }
     }
 }

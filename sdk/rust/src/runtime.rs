@@ -83,17 +83,20 @@ impl Shared {
         if self.skip_bad_records {
             self.bad_records.set(self.bad_records.get() + 1);
         } else {
-            self.fail_record(message);
+            self.fail(Failure::BadRecord(BadRecord {
+                index: self.index.get(),
+                message,
+            }));
         }
     }
 
-    /// The record being processed cannot go on.
+    /// The job's own code made a record that cannot leave on an edge. That is no bad record: the one
+    /// that came in was read.
     #[cold]
-    pub(crate) fn fail_record(&self, message: String) {
-        self.fail(Failure::BadRecord(BadRecord {
-            index: self.index.get(),
-            message,
-        }));
+    pub(crate) fn fail_output(&self, edge: u32, problem: &str) {
+        self.fail(Failure::User(format!(
+            "cannot emit a record on edge {edge}: {problem}"
+        )));
     }
 
     #[cold]

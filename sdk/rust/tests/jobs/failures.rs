@@ -206,7 +206,11 @@ fn a_record_over_the_limit_fails_the_job() {
         .max_record_bytes(2_000);
     check_failure(
         &job,
-        &["record 1 of the batch", "3000 bytes", "limit of 2000"],
+        &[
+            "cannot emit a record on edge 1",
+            "3000 bytes",
+            "limit of 2000",
+        ],
     );
     // A policy for records that cannot be read is none for records that cannot be written.
     check_failure(&job.skip_bad_records(), &["3000 bytes"]);
@@ -221,7 +225,7 @@ fn a_value_that_has_no_form_fails_the_job() {
         Ok(())
     }
     let job = Job::new(main).input("Source: file", ["a"]);
-    check_failure(&job, &["record 0 of the batch", "flatten"]);
+    check_failure(&job, &["cannot emit a record on edge 1", "flatten"]);
 }
 
 #[test]

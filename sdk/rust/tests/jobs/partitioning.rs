@@ -106,7 +106,10 @@ fn a_function_chooses_the_subtask() {
 fn a_function_that_chooses_no_subtask_fails_the_job() {
     let main = job!(1, |s| s.partition_custom(|_: &u64, channels| channels));
     let job = Job::new(main).input("Source: file", [1]);
-    check_failure(&job, &["`Map`", "record 0", "subtask 1 of 1"]);
+    check_failure(
+        &job,
+        &["`Map`", "cannot emit a record on edge 1", "subtask 1 of 1"],
+    );
 }
 
 #[test]
