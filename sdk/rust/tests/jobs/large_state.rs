@@ -25,7 +25,7 @@ fn check<R>(
     let job = job.clone().input("Source: file", records).parallelism(2);
     for &cache_bytes in cache_bytes {
         let job = job.clone().cache_bytes(cache_bytes).batch_bytes(32 << 10);
-        let restarted = job.clone().snapshot_after(1).restart_after(2);
+        let restarted = job.clone().restart_after(1).snapshot_after(2);
         for job in [job, restarted] {
             let outcome: Outcome = job.run().expect("the job runs");
             let mut got: HashMap<u32, Vec<u64>> = HashMap::new();
