@@ -275,3 +275,6 @@ impl OperatorHost for TaskHost {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

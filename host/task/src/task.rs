@@ -89,6 +89,10 @@ impl Task {
         while progress.open_inputs > 0 {
             self.step(&mut progress)?;
         }
+        self.finish(progress, outcome)
+    }
+
+    fn finish(mut self, mut progress: Progress, outcome: &Outcome) -> Result<(), TaskFailure> {
         self.operator.host().end_data()?;
         self.operator.close()?;
         for output in &mut self.operator.host().outputs {

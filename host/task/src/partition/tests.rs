@@ -140,7 +140,7 @@ fn a_flush_does_not_wait_for_a_full_channel() {
 fn a_task_is_woken_when_the_last_full_channel_has_room() {
     let (mut partition, mut gates) = partition(Partitioning::Broadcast, 3);
     let signal = Signal::new();
-    let mut wished = |partition: &mut ResultPartition| {
+    let wished = |partition: &mut ResultPartition| {
         partition.notify_when_room(&signal);
         signal.wait(Some(std::time::Duration::ZERO)) == Woken::Notified
     };
