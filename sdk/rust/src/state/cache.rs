@@ -89,8 +89,9 @@ pub(crate) struct KeyCache<K> {
     columns: Vec<Rc<RefCell<dyn Column>>>,
     cursor: Rc<Cursor>,
     budget: usize,
-    /// How many bytes the state of a key had, on average, when it was last fetched.
-    fetched: Cell<Option<usize>>,
+    /// How many bytes the state of a key had, on average, when it was last fetched or evicted. Falls
+    /// slowly: new keys have no state to fetch, which says nothing of the others.
+    bytes_per_key: Cell<Option<usize>>,
 }
 
 impl<K: Key> KeyCache<K> {
@@ -103,7 +104,7 @@ impl<K: Key> KeyCache<K> {
             columns,
             cursor,
             budget,
-            fetched: Cell::new(None),
+            bytes_per_key: Cell::new(None),
         }
     }
 
@@ -112,7 +113,7 @@ impl<K: Key> KeyCache<K> {
     pub(crate) fn group(&self) -> usize {
         let keys = self.table.borrow().len();
         let cached = self.bytes().checked_div(keys);
-        match cached.max(self.fetched.get()) {
+        match cached.max(self.bytes_per_key.get()) {
             None => FIRST_GROUP,
             Some(bytes_per_key) => group_records(self.budget, bytes_per_key),
         }
@@ -165,7 +166,8 @@ impl<K: Key> KeyCache<K> {
             most = most.max(missing.len());
         }
         if let Some(average) = bytes.checked_div(most) {
-            self.fetched.set(Some(average));
+            let known = self.bytes_per_key.get().unwrap_or_default();
+            self.bytes_per_key.set(Some(average.max(known - known / 8)));
         }
         Ok(())
     }
@@ -176,6 +178,10 @@ impl<K: Key> KeyCache<K> {
             return Ok(());
         }
         self.cursor.set_incomplete();
+        // An eviction may leave nothing to learn the size of the state from.
+        let keys = self.table.borrow().len();
+        let cached = self.bytes().checked_div(keys);
+        self.bytes_per_key.set(cached.max(self.bytes_per_key.get()));
         let target = self.budget / KEEP.1 * KEEP.0;
         let mut changes: Vec<_> = self
             .columns
