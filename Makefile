@@ -16,7 +16,7 @@ help: ## Say what can be made
 demo: build ## Count the words of this project's own texts with a bundle
 	rm -rf $(DEMO)
 	mkdir -p $(DEMO)/text
-	cp LICENSE *.md wit/* $(DEMO)/text
+	cp LICENSE *.md wit/*.wit $(DEMO)/text
 	$(WASMILL) build guest-examples/word-count
 	$(WASMILL) run --local --parallelism 2 $(TARGET)/wasmill/word-count.wasm -- --input $(DEMO)/text --output $(DEMO)/counts
 	@echo; echo "The ten most frequent words:"
