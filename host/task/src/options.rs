@@ -20,7 +20,7 @@ pub struct Options {
     pub buffer_timeout: Duration,
     /// `source.batch-bytes`: how much a source makes at a time, in bytes.
     pub source_batch_bytes: u32,
-    /// `source.batch-records`: how many records a source makes at a time.
+    /// `source.batch-records`: how many records a source makes at a time, at least 1.
     pub source_batch_records: u32,
     /// `state.cache-bytes`: how much keyed state a guest may cache in its own memory, in bytes.
     pub cache_bytes: u64,

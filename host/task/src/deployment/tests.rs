@@ -1,1 +1,8 @@
-//! x
+//! Whole jobs in one process, with real connectors and guest code as closures.
+
+mod delivery;
+mod endings;
+mod failures;
+
+use super::*;
+use crate::fixture::job::{Job, SOON};

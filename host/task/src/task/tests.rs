@@ -10,11 +10,11 @@ use std::collections::VecDeque;
 use wasmill_actor::{Rng, ThreadKind, threads};
 use wasmill_network::{Sender, gate};
 use wasmill_state::{OwnedGroups, TimerService};
+use wasmill_types::HostError;
 use wasmill_types::element::ChannelStatus;
 use wasmill_types::id::OperatorId;
 use wasmill_types::job::Partitioning;
 use wasmill_types::operator::{OperatorHost, Timers};
-use wasmill_types::{Blobs, HostError};
 
 use super::*;
 use crate::fixture::graph::graph;
