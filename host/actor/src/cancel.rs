@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::signal::Signal;
+
 /// A flag that turns once, and can call those who wait for it; clones are the same flag.
 #[derive(Clone, Default)]
 pub struct CancelToken {
@@ -87,6 +89,14 @@ impl CancelToken {
             token: self.clone(),
             id,
         }
+    }
+
+    /// Waits, without blocking the thread, until the token is cancelled.
+    pub async fn cancelled(&self) {
+        let signal = Signal::new();
+        let waker = signal.clone();
+        let _registered = self.on_cancel(move || waker.notify());
+        signal.notified().await;
     }
 
     fn callbacks(&self) -> MutexGuard<'_, Callbacks> {

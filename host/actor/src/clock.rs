@@ -7,7 +7,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use thiserror::Error;
+use tokio::sync::Notify;
+
 use crate::signal::Signal;
+
+/// The time was over before the thing that was waited for had happened.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[error("nothing came within {0:?}")]
+pub struct Elapsed(pub Duration);
 
 /// A source of time; cheap to clone, and clones show the same time.
 #[derive(Clone)]
@@ -24,6 +32,8 @@ enum Source {
 struct ManualTime {
     start_ms: i64,
     state: Mutex<ManualState>,
+    /// Wakes the futures that sleep.
+    moved: Notify,
 }
 
 #[derive(Default)]
@@ -49,6 +59,7 @@ impl Clock {
             source: Source::Manual(Arc::new(ManualTime {
                 start_ms,
                 state: Mutex::default(),
+                moved: Notify::new(),
             })),
         }
     }
@@ -87,7 +98,48 @@ impl Clock {
             state.elapsed = state.elapsed.saturating_add(by);
             std::mem::take(&mut state.waiting)
         };
+        time.moved.notify_waiters();
         waiting.iter().for_each(Signal::notify);
+    }
+
+    /// Waits, without blocking the thread, until the clock shows `deadline` (see [`Clock::monotonic`]).
+    pub async fn sleep_until(&self, deadline: Duration) {
+        match &self.source {
+            Source::System { start } => {
+                #[expect(clippy::disallowed_methods, reason = "the seam itself")]
+                tokio::time::sleep_until((*start + deadline).into()).await;
+            }
+            Source::Manual(time) => loop {
+                // Registered before the look, so that no advance slips in between.
+                let moved = time.moved.notified();
+                if time.state().elapsed >= deadline {
+                    return;
+                }
+                moved.await;
+            },
+        }
+    }
+
+    /// Waits, without blocking the thread, for this long.
+    pub async fn sleep(&self, duration: Duration) {
+        self.sleep_until(self.monotonic().saturating_add(duration))
+            .await;
+    }
+
+    /// Waits for `work`, at most for this long.
+    ///
+    /// # Errors
+    /// When the time was over first; `work` is dropped then.
+    pub async fn timeout<T>(
+        &self,
+        duration: Duration,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Elapsed> {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = self.sleep(duration) => Err(Elapsed(duration)),
+        }
     }
 
     /// Lets `wait` block until the clock shows `deadline`; used by [`Signal::wait_until`].
@@ -163,6 +215,26 @@ mod tests {
             assert_eq!(clone.now_ms(), now_ms);
             assert_eq!(clone.monotonic(), Duration::from_micros(monotonic_micros));
         }
+    }
+
+    #[test]
+    fn futures_sleep_until_the_clock_is_moved_that_far() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(async {
+            let clock = Clock::manual(0);
+            let long = Duration::from_secs(10);
+            let sleeper = clock.timeout(long, std::future::pending::<()>());
+            let mover = async {
+                for second in 0..10 {
+                    assert_eq!(clock.monotonic(), Duration::from_secs(second));
+                    clock.advance(Duration::from_secs(1));
+                    tokio::task::yield_now().await;
+                }
+            };
+            let (slept, ()) = tokio::join!(sleeper, mover);
+            assert_eq!(slept, Err(Elapsed(long)));
+            assert_eq!(clock.timeout(long, async { 7 }).await, Ok(7));
+        });
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn full_name(kind: ThreadKind, name: &str) -> String {
     format!("{} {name}", kind.name())
 }
 
-fn message_of(payload: &(dyn Any + Send)) -> String {
+pub(crate) fn message_of(payload: &(dyn Any + Send)) -> String {
     if let Some(text) = payload.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = payload.downcast_ref::<String>() {

@@ -134,3 +134,32 @@ fn a_wait_for_the_machines_clock_ends_at_the_deadline() {
     assert_eq!(Signal::new().wait_until(&clock, deadline), Woken::TimedOut);
     assert!(clock.monotonic() >= deadline);
 }
+
+#[test]
+fn a_future_gets_each_notification_once_from_any_thread() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(async {
+        let (there, back) = (Signal::new(), Signal::new());
+        let (heard, answer) = (there.clone(), back.clone());
+        let echo = std::thread::Builder::new().spawn(move || {
+            for _ in 0..1_000 {
+                heard.wait(None);
+                answer.notify();
+            }
+        });
+        for _ in 0..1_000 {
+            there.notify();
+            back.notified().await;
+        }
+        echo.unwrap().join().unwrap();
+        back.notify();
+        back.notify();
+        back.notified().await;
+        let more = tokio::select! {
+            biased;
+            () = back.notified() => true,
+            () = tokio::task::yield_now() => false,
+        };
+        assert!(!more, "two notifications became one");
+    });
+}
