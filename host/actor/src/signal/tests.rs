@@ -141,7 +141,7 @@ fn a_future_gets_each_notification_once_from_any_thread() {
     runtime.unwrap().block_on(async {
         let (there, back) = (Signal::new(), Signal::new());
         let (heard, answer) = (there.clone(), back.clone());
-        let echo = std::thread::Builder::new().spawn(move || {
+        let echo = thread::Builder::new().spawn(move || {
             for _ in 0..1_000 {
                 heard.wait(None);
                 answer.notify();
