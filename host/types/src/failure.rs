@@ -3,6 +3,7 @@
 //! A *guest failure* is an error that the user's code returned; a *trap* is code that broke or exceeded
 //! a limit; a *host error* is ours or the machine's. Nothing converts one into another.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why a task ended before its input did.
@@ -12,9 +13,10 @@ pub enum TaskFailure {
     #[error(transparent)]
     Guest(#[from] GuestFailure),
     /// The bundle's code broke.
-    #[error("the bundle's code trapped: {reason}{}", backtrace_text(.backtrace))]
+    #[error("{reason}{}", backtrace_text(.backtrace))]
     Trap {
-        /// The sandbox's word for it, for instance `unreachable`.
+        /// What happened, as a sentence: that the code panicked, where and with which words, or that it
+        /// trapped, with the sandbox's word for it.
         reason: String,
         /// The guest's functions, innermost first; empty when unknown.
         backtrace: Vec<String>,
@@ -78,6 +80,63 @@ impl HostError {
     /// A host error that says what was being done, to what, and why it failed.
     pub fn io(action: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         Self::new(format!("{action} `{}`: {error}", path.display()))
+    }
+}
+
+/// Why an attempt ended, as it is told to others and kept: the kind, and the whole story as text.
+#[derive(Debug, Error, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[error("{message}")]
+pub struct FailureCause {
+    /// What kind of failure it was.
+    pub kind: FailureKind,
+    /// The story, for a person.
+    pub message: String,
+}
+
+/// What kind of thing failed; it says who has to do something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The user's code returned an error.
+    Guest,
+    /// A record could not be read.
+    BadRecord,
+    /// The bundle's code broke.
+    Trap,
+    /// The bundle exceeded a limit.
+    Limit,
+    /// The bundle broke the contract.
+    Contract,
+    /// The host, or the machine, could not do its part.
+    Host,
+    /// The host that ran the task is gone.
+    Lost,
+    /// The task ended because another did, which has the reason.
+    Consequence,
+}
+
+impl FailureCause {
+    /// A cause with this story.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<&TaskFailure> for FailureCause {
+    fn from(failure: &TaskFailure) -> Self {
+        let kind = match failure {
+            TaskFailure::Guest(GuestFailure::BadRecord { .. }) => FailureKind::BadRecord,
+            TaskFailure::Guest(_) => FailureKind::Guest,
+            TaskFailure::Trap { .. } => FailureKind::Trap,
+            TaskFailure::Limit { .. } => FailureKind::Limit,
+            TaskFailure::Contract(_) => FailureKind::Contract,
+            TaskFailure::Host(_) => FailureKind::Host,
+            TaskFailure::Cancelled => FailureKind::Consequence,
+        };
+        Self::new(kind, failure.to_string())
     }
 }
 

@@ -102,12 +102,30 @@ impl FromStr for JobId {
 }
 
 /// The SHA-256 of a bundle's bytes: its identity everywhere.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Digest {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let digit = |at: usize| char::from(*text.as_bytes().get(at)?).to_digit(16);
+        let mut bytes = [0; 32];
+        let parsed = bytes.iter_mut().enumerate().try_for_each(|(index, byte)| {
+            *byte = (digit(2 * index)? << 4 | digit(2 * index + 1)?) as u8;
+            Some(())
+        });
+        let fits = parsed.is_some() && text.len() == 64;
+        fits.then_some(Self(bytes)).ok_or_else(|| InvalidId {
+            text: text.to_owned(),
+            what: "a digest: 64 hexadecimal digits",
+        })
     }
 }
 
@@ -143,4 +161,107 @@ number_id! {
 number_id! {
     /// A vertex of the job graph: a chain of operators.
     VertexId
+}
+
+/// A TaskManager: a name that its operator chose, or that it made for itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TaskManagerId(String);
+
+/// The longest name of a TaskManager, in bytes: it is part of addresses, certificates and metric labels.
+pub const MAX_TASK_MANAGER_BYTES: usize = 64;
+
+impl TaskManagerId {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TaskManagerId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if text.is_empty() || text.len() > MAX_TASK_MANAGER_BYTES || !text.chars().all(fine) {
+            return Err(InvalidId {
+                text: text.to_owned(),
+                what: "a TaskManager's name: 1 to 64 of a-z, A-Z, 0-9, `-`, `_` and `.`",
+            });
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for TaskManagerId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<TaskManagerId> for String {
+    fn from(id: TaskManagerId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for TaskManagerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One try to run a subtask. The fencing token of everything that is said about the task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AttemptId {
+    /// The job.
+    pub job: JobId,
+    /// The vertex.
+    pub vertex: VertexId,
+    /// The subtask, from 0.
+    pub subtask: u32,
+    /// How often the subtask was started before.
+    pub attempt: u32,
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            job,
+            vertex,
+            subtask,
+            attempt,
+        } = self;
+        write!(f, "{job}_{vertex}_{subtask}_{attempt}")
+    }
+}
+
+macro_rules! fencing_token {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:016x}", self.0)
+            }
+        }
+    };
+}
+
+fencing_token! {
+    /// A JobMaster that leads a job; a random number, new for each that takes the job over.
+    LeaderId
+}
+fencing_token! {
+    /// A TaskManager's registration at the ResourceManager; a random number, new for each.
+    RegistrationId
+}
+number_id! {
+    /// A slot of a TaskManager, from 0.
+    SlotId
 }

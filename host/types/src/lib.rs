@@ -15,7 +15,9 @@ pub mod metric;
 pub mod operator;
 pub mod size;
 pub mod span;
+pub mod status;
 
 pub use batch::{Batch, BatchView, Blobs, BlobsView};
 pub use element::Element;
-pub use failure::{GuestFailure, HostError, TaskFailure};
+pub use failure::{FailureCause, FailureKind, GuestFailure, HostError, TaskFailure};
+pub use status::{ExecutionState, JobStatus};
