@@ -5,6 +5,8 @@
 //! [`OperatorHost`]: what the code may ask for while it runs. Calls take batches, so a virtual call per
 //! call costs nothing. Invariant: one operator is used by one thread.
 
+use serde::{Deserialize, Serialize};
+
 use crate::batch::{BatchView, Blobs, BlobsView};
 use crate::failure::TaskFailure;
 use crate::id::{EdgeId, OperatorId};
@@ -123,7 +125,8 @@ pub struct TaskContext {
 }
 
 /// What to do with records that cannot be decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BadRecordPolicy {
     /// End the job.
     #[default]

@@ -1,0 +1,3 @@
+//! The control plane: what JobManager and TaskManagers say to each other.
+
+pub mod protocol;
