@@ -2,10 +2,10 @@
 //!
 //! A job gets one [`Rng`] and forks a stream per subtask. Invariant: all numbers of a seeded generator
 //! and its forks follow from the seed and the fork numbers alone, never from the order of threads. The
-//! numbers are not fit for secrets.
+//! numbers are not fit for secrets; [`secret`] is.
 
-use rand::rngs::SmallRng;
-use rand::{Rng as _, RngCore as _, SeedableRng as _};
+use rand::rngs::{OsRng, SmallRng};
+use rand::{Rng as _, RngCore as _, SeedableRng as _, TryRngCore as _};
 
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
@@ -56,6 +56,18 @@ impl Rng {
         // plain sum would: seed 1 stream 2 is not seed 2 stream 1.
         Self::seeded(mix(mix(self.seed) ^ stream))
     }
+}
+
+/// Random bytes from the operating system, fit for keys and tokens. No replay dictates them.
+///
+/// # Panics
+/// When the operating system has no randomness: nothing could be kept secret then.
+pub fn secret<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    OsRng
+        .try_fill_bytes(&mut bytes)
+        .expect("the operating system has randomness");
+    bytes
 }
 
 /// The finaliser of SplitMix64, a bijection that spreads every bit.
