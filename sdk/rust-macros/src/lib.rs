@@ -5,30 +5,37 @@
 
 use proc_macro::TokenStream;
 use quote::quote;
-use syn::{ItemFn, parse_macro_input};
+use syn::{ItemFn, LitStr, parse_macro_input};
 
 /// Makes `fn name(env: &Env) -> Result<()>` the program of the bundle.
 ///
-/// Exactly one function of a bundle carries it.
+/// Exactly one function of a bundle carries it. The job has the name of the crate, unless the attribute
+/// says another, `#[wasmill::job(name = "word count")]`, or the program does, with `env.name(…)`.
 #[proc_macro_attribute]
 pub fn job(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let mut name = None;
+    let parser = syn::meta::parser(|meta| {
+        if !meta.path.is_ident("name") {
+            return Err(meta.error("#[wasmill::job] takes nothing but `name = \"…\"`"));
+        }
+        name = Some(meta.value()?.parse::<LitStr>()?);
+        Ok(())
+    });
+    parse_macro_input!(arguments with parser);
     let function = parse_macro_input!(item as ItemFn);
-    if let Some(error) = misuse(&arguments, &function) {
+    if let Some(error) = misuse(&function) {
         return error.to_compile_error().into();
     }
-    let name = &function.sig.ident;
+    let main = &function.sig.ident;
+    let name = name.map_or_else(|| quote!(env!("CARGO_PKG_NAME")), |name| quote!(#name));
     let exports = quote! {
         #[cfg(target_arch = "wasm32")]
-        ::wasmill::export_job!(#name);
+        ::wasmill::export_job!(#main, #name);
     };
     quote! { #function #exports }.into()
 }
 
-fn misuse(arguments: &TokenStream, function: &ItemFn) -> Option<syn::Error> {
-    if !arguments.is_empty() {
-        let message = "#[wasmill::job] takes no arguments";
-        return Some(syn::Error::new_spanned(&function.sig.ident, message));
-    }
+fn misuse(function: &ItemFn) -> Option<syn::Error> {
     if function.sig.inputs.len() != 1 || function.sig.asyncness.is_some() {
         let message = "a job is `fn name(env: &Env) -> Result<()>`";
         return Some(syn::Error::new_spanned(&function.sig, message));

@@ -1771,7 +1771,9 @@ pub mod exports {
                     /// Gives more splits to this subtask. Called after `operator.open`.
                     #[allow(async_fn_in_trait)]
                     fn assign(splits: Blobs) -> ::core::result::Result<(), Failure>;
-                    /// Makes at most about `max-records` records and emits what they cause.
+                    /// Makes at most about `max-records` records and emits what they cause. The bundle adds their number
+                    /// to the counter `numRecordsIn`: the host sees only what leaves the task, and takes that for the
+                    /// number where nothing is counted.
                     #[allow(async_fn_in_trait)]
                     fn poll(
                         max_records: u32,

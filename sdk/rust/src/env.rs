@@ -20,6 +20,9 @@ use crate::runtime::Scope;
 use crate::source::{FromGuest, GuestSource};
 use crate::stream::Stream;
 
+/// The name of a job whose function nobody marked, as in native tests.
+pub(crate) const UNNAMED: &str = "job";
+
 /// The main function of a bundle.
 pub type Main = fn(&Env) -> Result<()>;
 
@@ -92,7 +95,7 @@ impl std::fmt::Debug for Env {
 impl Env {
     pub(crate) fn new(args: Vec<String>, scope: Option<Scope>) -> Self {
         let job = JobGraph {
-            name: "job".to_owned(),
+            name: UNNAMED.to_owned(),
             operators: Vec::new(),
             edges: Vec::new(),
             parallelism: None,
@@ -113,7 +116,8 @@ impl Env {
         }
     }
 
-    /// Names the job.
+    /// Names the job; without it the job has the name that `#[wasmill::job]` says, which is the crate's
+    /// unless the attribute has another.
     pub fn name(&self, name: impl Into<String>) {
         self.inner.graph.borrow_mut().job.name = name.into();
     }
@@ -167,10 +171,11 @@ impl Env {
         let Some(text) = find_arg(&self.inner.args, name)? else {
             return Ok(None);
         };
-        let value = text
-            .parse()
-            .map_err(|e| anyhow!("the argument `--{name} {text}` is no good: {e}"))?;
-        Ok(Some(value))
+        let value = text.parse();
+        value.map(Some).map_err(|error: T::Err| {
+            let what = not_a(std::any::type_name::<T>(), &error);
+            anyhow!("argument `--{name}`: `{text}` is {what}")
+        })
     }
 
     /// Whether the argument `--name`, which takes no value, was given.
@@ -303,6 +308,17 @@ impl Env {
         sides.iter().filter(|owner| **owner == operator).count() as u32
     }
 
+    /// Where the records of an edge go, for people: the operator, and the side output if they leave by one.
+    pub(crate) fn edge_target(&self, edge: u32) -> Option<String> {
+        let job = &self.inner.graph.borrow().job;
+        let edge = job.edges.get(edge as usize)?;
+        let target = &job.operators.get(edge.downstream as usize)?.name;
+        Some(match edge.output {
+            0 => format!("`{target}`"),
+            side => format!("`{target}` (side output {side})"),
+        })
+    }
+
     pub(crate) fn mistake(&self, mistake: String) {
         self.inner.graph.borrow_mut().mistakes.push(mistake);
     }
@@ -377,9 +393,10 @@ impl Env {
     }
 }
 
-/// Runs the program to learn its graph.
-pub(crate) fn describe(main: Main, args: &[String]) -> Result<JobGraph, String> {
+/// Runs the program to learn its graph; the name is that of a job that says none itself.
+pub(crate) fn describe(main: Main, name: &str, args: &[String]) -> Result<JobGraph, String> {
     let env = Env::new(args.to_vec(), None);
+    env.name(name);
     let outcome = main(&env)
         .and_then(|()| env.check())
         .and_then(|()| env.check_args())
@@ -387,6 +404,23 @@ pub(crate) fn describe(main: Main, args: &[String]) -> Result<JobGraph, String> 
     match outcome {
         Ok(()) => Ok(env.inner.graph.borrow().job.clone()),
         Err(error) => Err(format!("{error:#}")),
+    }
+}
+
+/// What a text is that cannot be read as a type. The words of the standard library say nothing to who
+/// typed the text, so they are kept only for types that it does not name itself.
+fn not_a(type_name: &str, error: &dyn std::fmt::Display) -> String {
+    match type_name {
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" | "i8" | "i16" | "i32" | "i64" | "i128"
+        | "isize" => format!("not a whole number ({type_name})"),
+        "f32" | "f64" => format!("not a number ({type_name})"),
+        "bool" => "neither `true` nor `false`".to_owned(),
+        "char" => "not a single character".to_owned(),
+        _ => {
+            let plain = type_name.split('<').next().unwrap_or(type_name);
+            let short = plain.rsplit("::").next().unwrap_or(plain);
+            format!("not a value of the type {short}: {error}")
+        }
     }
 }
 

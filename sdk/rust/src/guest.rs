@@ -14,13 +14,14 @@ thread_local! {
     static RUNTIME: RefCell<Option<Runtime>> = const { RefCell::new(None) };
 }
 
-/// See `job.describe`.
+/// See `job.describe`; the job has this name unless the program says another.
 pub fn describe(
     main: Main,
+    name: &str,
     args: &[String],
 ) -> Result<crate::bindings::exports::wasmill::dataflow::job::JobGraph, String> {
     log_panics();
-    crate::env::describe(main, args)
+    crate::env::describe(main, name, args)
 }
 
 /// See `operator.open`.
@@ -103,12 +104,17 @@ fn log_panics() {
     }));
 }
 
-/// Exports the contract of `wit/` with `main` as the program.
+/// Exports the contract of `wit/` with `main` as the program of a job with this name.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! export_job {
-    ($main:path) => {
+    ($main:path, $name:expr) => {
         const _: () = {
+            // The compiler reports the first symbol of a crate that is there twice, and this one comes
+            // before the contract's own, which say nothing to whoever marks two functions.
+            #[unsafe(export_name = "#[wasmill::job]: only one function of a crate may have it")]
+            static ONE_JOB: u8 = 0;
+
             use $crate::bindings::exports::wasmill::dataflow::{job, operator, source};
 
             struct Bundle;
@@ -117,7 +123,7 @@ macro_rules! export_job {
                 fn describe(
                     args: ::std::vec::Vec<::std::string::String>,
                 ) -> ::std::result::Result<job::JobGraph, ::std::string::String> {
-                    $crate::guest::describe($main, &args)
+                    $crate::guest::describe($main, $name, &args)
                 }
             }
 

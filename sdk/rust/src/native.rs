@@ -150,7 +150,7 @@ pub fn describe(
     main: Main,
     args: &[String],
 ) -> Result<crate::bindings::exports::wasmill::dataflow::job::JobGraph, String> {
-    crate::env::describe(main, args)
+    crate::env::describe(main, crate::env::UNNAMED, args)
 }
 
 /// Lends a host to this thread while `call` runs.

@@ -46,6 +46,8 @@ pub struct Shared {
     failure: RefCell<Option<Failure>>,
     skip_bad_records: bool,
     bad_records: Cell<u64>,
+    /// The edges that leave this subtask and where they go, for people; known once all is built.
+    targets: RefCell<Vec<(u32, String)>>,
 }
 
 impl Shared {
@@ -94,8 +96,11 @@ impl Shared {
     /// that came in was read.
     #[cold]
     pub(crate) fn fail_output(&self, edge: u32, problem: &str) {
+        let targets = self.targets.borrow();
+        let known = targets.iter().find(|(id, _)| *id == edge);
+        let target = known.map_or_else(|| format!("edge {edge}"), |(_, name)| name.clone());
         self.fail(Failure::User(format!(
-            "cannot emit a record on edge {edge}: {problem}"
+            "cannot emit a record to {target}: {problem}"
         )));
     }
 
@@ -137,6 +142,7 @@ impl Scope {
             failure: RefCell::new(None),
             skip_bad_records: context.on_bad_record == BadRecordPolicy::Skip,
             bad_records: Cell::new(0),
+            targets: RefCell::default(),
         };
         Self(Rc::new(Parts {
             shared: Rc::new(shared),
@@ -262,6 +268,10 @@ impl Runtime {
                 "nothing writes edge {edge}; the program must build the same graph each time"
             )));
         }
+        let targets = parts.context.outputs.iter();
+        let targets =
+            targets.filter_map(|output| Some((output.edge, env.edge_target(output.edge)?)));
+        parts.shared.targets.replace(targets.collect());
         let known = env.operator_count() as u32;
         if let Some(operator) = parts.context.operators.iter().find(|id| **id >= known) {
             return Err(Failure::Other(format!(

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{Record, from_postcard, to_postcard};
-use crate::host::{Blobs, Failure, PollStatus, blobs_iter, blobs_push, empty_blobs};
+use crate::host::{Blobs, Failure, PollStatus, blobs_iter, blobs_push, counter_add, empty_blobs};
 use crate::pipe::{BoxDown, Down, Node, Nowhere, OperatorPipe, Pipe};
 use crate::runtime::{Scope, SourceDriver};
 
@@ -221,9 +221,15 @@ impl<S: GuestSource, D: Down<S::Item>> Driver<S, D> {
     fn poll_split(&mut self, max: u32) -> Result<Poll, Failure> {
         let down = &mut self.down;
         let split = &mut self.splits[self.next];
-        let outcome = self
-            .source
-            .poll(split, max, &mut |record| down.push(record));
+        let mut made = 0;
+        let outcome = self.source.poll(split, max, &mut |record| {
+            made += 1;
+            down.push(record);
+        });
+        if made > 0 {
+            // The host sees only what leaves the chain.
+            counter_add("numRecordsIn", made);
+        }
         outcome.map_err(|error| Failure::User(format!("{error:#}")))
     }
 }

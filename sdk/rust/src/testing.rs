@@ -377,7 +377,7 @@ impl Job {
             max_record_bytes: 0,
         };
         let host = Box::new(MemoryHost::new(seat, SplitMix(seed)));
-        let describe = || crate::env::describe(self.main, &self.args);
+        let describe = || crate::env::describe(self.main, crate::env::UNNAMED, &self.args);
         let (graph, _) = crate::native::lend(host, describe);
         graph.map_err(anyhow::Error::msg)
     }

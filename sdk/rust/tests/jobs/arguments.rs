@@ -1,5 +1,7 @@
 //! The arguments of a program.
 
+use std::net::IpAddr;
+
 use wasmill::prelude::*;
 use wasmill::testing::Job;
 
@@ -8,6 +10,7 @@ fn main(env: &Env) -> Result<()> {
     let count = env.arg_or("count", 2_u32)?;
     let factor: Option<f64> = env.arg_opt("factor")?;
     let limit: i64 = env.arg_as("limit")?;
+    let _: Option<IpAddr> = env.arg_opt("address")?;
     let loud = env.flag("loud");
     let line = format!("{name} {count} {factor:?} {limit} {loud}");
     let lines = env.guest_source(generate(1, move |_| line.clone()));
@@ -84,11 +87,19 @@ fn missing_arguments_are_named_with_the_fix() {
 fn malformed_arguments_are_named_with_the_reason() {
     check(
         &["--name", "a", "--limit", "much"],
-        Err(&["`--limit much`", "invalid digit"]),
+        Err(&["argument `--limit`: `much` is not a whole number (i64)"]),
     );
     check(
         &["--name", "a", "--limit", "1", "--count", "-1"],
-        Err(&["`--count -1`", "invalid digit"]),
+        Err(&["argument `--count`: `-1` is not a whole number (u32)"]),
+    );
+    check(
+        &["--name", "a", "--limit", "1", "--factor", "half"],
+        Err(&["argument `--factor`: `half` is not a number (f64)"]),
+    );
+    check(
+        &["--name", "a", "--limit", "1", "--address", "home"],
+        Err(&["argument `--address`: `home` is not a value of the type IpAddr: invalid IP"]),
     );
     check(
         &["--name", "a", "--limit", "1", "--loud=yes"],
@@ -98,7 +109,7 @@ fn malformed_arguments_are_named_with_the_reason() {
 
 #[test]
 fn unknown_arguments_are_named_with_those_there_are() {
-    let known = "`--count`, `--factor`, `--limit`, `--loud`, `--name`";
+    let known = "`--address`, `--count`, `--factor`, `--limit`, `--loud`, `--name`";
     check(
         &["--name", "a", "--limit", "1", "--nam", "b"],
         Err(&["no argument `--nam`", known]),

@@ -207,7 +207,7 @@ fn a_record_over_the_limit_fails_the_job() {
     check_failure(
         &job,
         &[
-            "cannot emit a record on edge 1",
+            "cannot emit a record to `Sink: file`",
             "3000 bytes",
             "limit of 2000",
         ],
@@ -225,7 +225,7 @@ fn a_value_that_has_no_form_fails_the_job() {
         Ok(())
     }
     let job = Job::new(main).input("Source: file", ["a"]);
-    check_failure(&job, &["cannot emit a record on edge 1", "flatten"]);
+    check_failure(&job, &["cannot emit a record to `Sink: file`", "flatten"]);
 }
 
 #[test]

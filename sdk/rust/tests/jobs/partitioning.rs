@@ -108,7 +108,7 @@ fn a_function_that_chooses_no_subtask_fails_the_job() {
     let job = Job::new(main).input("Source: file", [1]);
     check_failure(
         &job,
-        &["`Map`", "cannot emit a record on edge 1", "subtask 1 of 1"],
+        &["`Map`", "cannot emit a record to `Map`", "subtask 1 of 1"],
     );
 }
 
