@@ -21,6 +21,7 @@ use wasmill_types::operator::OperatorHost;
 use wasmill_types::{HostError, TaskFailure};
 use wasmtime::component::{Component, InstancePre};
 
+use crate::address_space;
 use crate::contents::{Contents, VERSION};
 use crate::describe::Asked;
 use crate::engine::Engine;
@@ -222,6 +223,11 @@ fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, BundleError> {
         BundleError::Unreadable { path, reason }
     };
     let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_file() {
+        // What the file really has, before any of it is read.
+        Contents::check_size(metadata.len(), limits)?;
+    }
     let mut bytes = Vec::new();
     // One byte more than allowed is enough to be refused; a device or pipe may have no end.
     let most = limits.bundle_bytes.saturating_add(1);
@@ -236,6 +242,9 @@ fn compile(engine: &Engine, bytes: &[u8], digest: Digest) -> Result<Component, B
         return Ok(component);
     }
     let component = Component::from_binary(wasmtime, bytes).map_err(|error| {
+        if let Some(refused) = address_space::refused(&error) {
+            return BundleError::Host(refused);
+        }
         let reason = text::escaped(&format!("{error:#}"));
         BundleError::Invalid { reason }
     })?;

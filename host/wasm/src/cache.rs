@@ -21,6 +21,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::compiled::Trusted;
+use crate::engine::CACHE_VARIABLE;
 use crate::limits::CACHE_BYTES;
 
 /// The ending of an entry's name.
@@ -66,7 +67,12 @@ impl Cache {
             }),
             Err(reason) => {
                 let dir = dir.display();
-                tracing::warn!(%dir, reason, "compiled code is not cached");
+                tracing::warn!(
+                    %dir,
+                    reason,
+                    "compiled code is not cached, so each start compiles the bundle again; let this user \
+                     alone write to the directory, or set {CACHE_VARIABLE} to another one"
+                );
                 None
             }
         }

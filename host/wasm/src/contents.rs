@@ -41,10 +41,14 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
+    /// Whether a bundle of this many bytes may be looked at.
+    pub(crate) fn check_size(bytes: u64, limits: &Limits) -> Result<(), BundleError> {
+        at_most(Limits::BUNDLE, "bytes", bytes, limits.bundle_bytes)
+    }
+
     /// Reads the outside of a bundle and checks it.
     pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Self, BundleError> {
-        let size = bytes.len() as u64;
-        at_most(Limits::BUNDLE, "bytes", size, limits.bundle_bytes)?;
+        Self::check_size(bytes.len() as u64, limits)?;
         check_kind(bytes)?;
         let mut survey = Survey::default();
         for payload in Parser::new(0).parse_all(bytes) {

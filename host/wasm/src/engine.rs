@@ -26,6 +26,10 @@ const MEMORY_RESERVATION: u64 = 4 << 30;
 /// below it need no check either.
 const MEMORY_GUARD: u64 = 32 << 20;
 
+/// The environment variable by which people choose [`EngineOptions::cache_dir`]; the program reads it,
+/// messages about the cache name it.
+pub const CACHE_VARIABLE: &str = "WASMILL_CACHE_DIR";
+
 /// How bundles are compiled and run.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {

@@ -5,6 +5,8 @@
 
 use wasmill_types::failure::{HostError, TaskFailure};
 
+use crate::limits::Limits;
+
 /// Why a file cannot be used as a bundle.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 pub enum BundleError {
@@ -43,7 +45,10 @@ pub enum BundleError {
         reason: String,
     },
     /// The bundle costs more than the host allows.
-    #[error("the bundle exceeds the limit `{limit}`: {message}")]
+    #[error(
+        "the bundle exceeds the limit `{limit}`: {message}; {}",
+        fix_for_size(limit)
+    )]
     TooLarge {
         /// The limit's name in the configuration.
         limit: &'static str,
@@ -113,7 +118,7 @@ pub enum DescribeError {
     /// The program's code broke.
     #[error("the program broke while it described its job: {}", trap_text(.reason, .backtrace))]
     Trap {
-        /// The sandbox's word for it.
+        /// What happened, as a sentence.
         reason: String,
         /// The guest's functions, innermost first; empty when unknown.
         backtrace: Vec<String>,
@@ -155,6 +160,14 @@ fn trap_text(reason: &str, backtrace: &[String]) -> String {
         text.push_str(frame);
     }
     text
+}
+
+fn fix_for_size(limit: &str) -> &'static str {
+    if limit == Limits::BUNDLE {
+        "make it smaller: `wasmill build` leaves debug information out, and data belongs in the job's input"
+    } else {
+        "use fewer dependencies, or split it into several jobs"
+    }
 }
 
 fn fix_for_imports(names: &str) -> &'static str {

@@ -4,7 +4,7 @@
 //! the compilation, [`engine`] has the configuration, [`bundle`] puts it together. `describe` asks the
 //! bundle for its graph, without a task (`no_task`). Follow a call: [`operator`] has the typed calls,
 //! `instance` brackets them, `imports` answers what the guest asks, `guest` keeps the books that
-//! [`limits`] bound, `trap` says what went wrong, `abi` has the shapes that cross the border.
+//! [`limits`] bound, `trap` and `address_space` say what went wrong, `abi` has the shapes that cross the border.
 //!
 //! Invariants: a guest reaches nothing but the imports of `wit/`; whatever it does ends as a
 //! `TaskFailure` of its own task, within its limits; columns are never copied on the way out of the
@@ -17,6 +17,7 @@ pub mod limits;
 pub mod operator;
 
 mod abi;
+mod address_space;
 mod cache;
 mod compiled;
 mod contents;
@@ -34,7 +35,7 @@ mod timer;
 mod trap;
 
 pub use bundle::{Bundle, BundleSource};
-pub use engine::{Engine, EngineOptions};
+pub use engine::{CACHE_VARIABLE, Engine, EngineOptions};
 pub use error::{BundleError, DescribeError};
 pub use limits::Limits;
 pub use operator::WasmOperator;

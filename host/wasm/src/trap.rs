@@ -7,6 +7,7 @@
 use wasmill_types::TaskFailure;
 use wasmtime::{FrameInfo, Trap, WasmBacktrace};
 
+use crate::address_space;
 use crate::guest::Guest;
 use crate::limits::{Limits, STACK};
 use crate::text;
@@ -55,12 +56,15 @@ pub(crate) fn failure<H>(error: wasmtime::Error, guest: &Guest<H>) -> TaskFailur
             reason: reason(*trap, guest.last_error()),
             backtrace: without_panic_machinery(backtrace(&error)),
         },
-        None => broken_contract(&error, guest.limits()),
+        None => match address_space::refused(&error) {
+            Some(refused) => refused.into(),
+            None => broken_contract(&error, guest.limits()),
+        },
     }
 }
 
-/// The guest's own words if it panicked; else the sandbox's word for the trap, and what the guest said
-/// last if it said anything.
+/// What happened, as a sentence: the guest's own words if it panicked; else the sandbox's word for the
+/// trap, and what the guest said last if it said anything.
 fn reason(trap: Trap, said: Option<&str>) -> String {
     if let Some(panic) = said.and_then(|said| panicked(trap, said)) {
         return text::escaped_lines(&panic);
@@ -69,10 +73,10 @@ fn reason(trap: Trap, said: Option<&str>) -> String {
     let trap = trap.strip_prefix("wasm trap: ").unwrap_or(&trap);
     match said {
         Some(said) => format!(
-            "{trap}; the last error it logged: {}",
+            "the bundle's code trapped: {trap}; the last error it logged: {}",
             text::escaped_lines(said)
         ),
-        None => trap.to_owned(),
+        None => format!("the bundle's code trapped: {trap}"),
     }
 }
 

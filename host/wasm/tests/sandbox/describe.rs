@@ -177,7 +177,8 @@ fn a_program_that_cannot_describe_its_job_says_why() {
             "a trap",
             "unreachable".to_owned(),
             "Trap",
-            "the program broke while it described its job: wasm `unreachable` instruction executed\n  in ",
+            "the program broke while it described its job: the bundle's code trapped: wasm \
+             `unreachable` instruction executed\n  in ",
         ),
         (
             "a spin",

@@ -70,7 +70,10 @@ fn a_trap_names_its_reason_and_the_guests_functions() {
     let TaskFailure::Trap { reason, backtrace } = fail(&guest) else {
         panic!("not a trap");
     };
-    assert_eq!(reason, "wasm `unreachable` instruction executed");
+    assert_eq!(
+        reason,
+        "the bundle's code trapped: wasm `unreachable` instruction executed"
+    );
     assert_eq!(backtrace[..2], ["word_count::parse", r"evil\nname"]);
     assert_eq!(backtrace.len(), 3, "{backtrace:?}");
 }
@@ -102,7 +105,7 @@ fn every_kind_of_broken_code_is_a_trap() {
         let TaskFailure::Trap { reason: found, .. } = failure else {
             panic!("{failure:?}");
         };
-        assert_eq!(found, reason);
+        assert_eq!(found, format!("the bundle's code trapped: {reason}"));
     }
 }
 
@@ -153,12 +156,14 @@ fn only_a_panic_of_the_guest_explains_its_trap() {
         (
             "out of paper",
             "(unreachable)",
-            "wasm `unreachable` instruction executed; the last error it logged: out of paper",
+            "the bundle's code trapped: wasm `unreachable` instruction executed; the last error it \
+             logged: out of paper",
         ),
         (
             "panicked at a:1:1:\nb",
             "(drop (i32.div_s (i32.const 1) (local.get $input)))",
-            "integer divide by zero; the last error it logged: panicked at a:1:1:\nb",
+            "the bundle's code trapped: integer divide by zero; the last error it logged: \
+             panicked at a:1:1:\nb",
         ),
     ] {
         let mut image = Image::at(2048);
