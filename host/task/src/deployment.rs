@@ -15,8 +15,8 @@ use std::sync::Arc;
 use wasmill_actor::{CancelToken, Clock, Rng};
 use wasmill_connectors::Access;
 use wasmill_graph::JobGraph;
-use wasmill_types::TaskFailure;
-use wasmill_types::id::{JobId, TenantId};
+use wasmill_types::id::{JobId, OperatorId, TenantId};
+use wasmill_types::{HostError, TaskFailure};
 
 use crate::guest::GuestCode;
 use crate::job::{JobFailure, RunningJob};
@@ -77,6 +77,17 @@ fn at(vertex: &str, failure: impl Into<TaskFailure>) -> JobFailure {
     JobFailure {
         task: Some(vertex.to_owned()),
         failure: failure.into(),
+    }
+}
+
+/// The failure of one operator of a vertex, which may have many.
+fn of_operator(job: &Deployment, id: OperatorId, failure: impl Into<TaskFailure>) -> TaskFailure {
+    match failure.into() {
+        TaskFailure::Host(error) => {
+            let name = &job.graph.operator(id).name;
+            HostError::new(format!("operator `{}`: {error}", name.escape_debug())).into()
+        }
+        other => other,
     }
 }
 

@@ -87,6 +87,15 @@ impl TaskMetrics {
         self.with_guest(|guest| guest.counters.get(name).copied().unwrap_or(0))
     }
 
+    /// How many records a source of the bundle made: what it has counted itself, else what has left its
+    /// task.
+    pub fn made_by_guest(&self) -> u64 {
+        match self.counter(metric::RECORDS_IN) {
+            0 => self.records_out.load(Ordering::Relaxed),
+            counted => counted,
+        }
+    }
+
     /// How many records were left out as bad.
     pub fn bad_records(&self) -> u64 {
         self.counter(metric::BAD_RECORDS)

@@ -126,11 +126,11 @@ impl SourceRole {
 
     /// Whether the source has made records, as far as the host sees it.
     pub fn has_made_records(&self, metrics: &TaskMetrics) -> bool {
-        let counter = match self {
-            Self::Connector(_) => &metrics.records_in,
-            Self::Guest { .. } => &metrics.records_out,
+        let made = match self {
+            Self::Connector(_) => metrics.records_in.load(Ordering::Relaxed),
+            Self::Guest { .. } => metrics.made_by_guest(),
         };
-        counter.load(Ordering::Relaxed) > 0
+        made > 0
     }
 }
 

@@ -9,7 +9,7 @@ use wasmill_connectors::{Source, Split};
 use wasmill_types::id::VertexId;
 use wasmill_types::{HostError, TaskFailure};
 
-use super::{Deployment, at};
+use super::{Deployment, at, of_operator};
 use crate::guest::GuestCode;
 use crate::job::{JobFailure, JobSink, JobSinks};
 use crate::plan::{VertexPlan, connector};
@@ -40,7 +40,7 @@ impl Endpoints {
         for (vertex, plan) in job.graph.vertices.iter().zip(plans) {
             for sink in plan.sinks() {
                 let prepared = sinks[&sink].sink.prepare();
-                prepared.map_err(|error| at(&vertex.name, error))?;
+                prepared.map_err(|error| at(&vertex.name, of_operator(job, sink, error)))?;
             }
         }
         Ok(Self { sources, sinks })
@@ -59,9 +59,13 @@ fn splits(
     plan: &VertexPlan,
     parallelism: u32,
 ) -> Result<Option<Splits>, TaskFailure> {
-    if let Some(spec) = plan.source.and_then(|id| connector(&job.graph, id)) {
-        let source = wasmill_connectors::source(spec, &job.access)?;
-        let splits = source.splits(parallelism)?;
+    let connected = plan
+        .source
+        .and_then(|id| Some((id, connector(&job.graph, id)?)));
+    if let Some((id, spec)) = connected {
+        let failed = |error| of_operator(job, id, error);
+        let source = wasmill_connectors::source(spec, &job.access).map_err(failed)?;
+        let splits = source.splits(parallelism).map_err(failed)?;
         return Ok(Some(Splits::Connector(source, SplitQueue::new(splits))));
     }
     if !plan.has_guest_source {
@@ -82,7 +86,8 @@ fn open_sinks(
             continue;
         };
         let name = job.graph.operator(id).name.clone();
-        let sink = wasmill_connectors::sink(spec, &job.access)?;
+        let sink = wasmill_connectors::sink(spec, &job.access);
+        let sink = sink.map_err(|error| of_operator(job, id, error))?;
         sinks.insert(id, JobSink { name, sink });
     }
     Ok(())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmill_actor::{CancelToken, Clock, Rng};
-use wasmill_connectors::{Budget, ReaderContext, WriterContext};
+use wasmill_connectors::{Budget, ConnectorError, ReaderContext, WriterContext};
 use wasmill_graph::{ExecutionGraph, Vertex};
 use wasmill_state::{KeyedBackend, MemoryBackend, OwnedGroups, TimerService};
 use wasmill_types::operator::{Operator, TaskContext};
@@ -15,7 +15,7 @@ use wasmill_types::{Batch, TaskFailure};
 
 use super::channels::{Channels, Inlet};
 use super::endpoints::{Endpoints, Splits, code};
-use super::{Deployment, at};
+use super::{Deployment, at, of_operator};
 use crate::direct::Direct;
 use crate::event_time::OutputTime;
 use crate::guest::GuestCode;
@@ -209,7 +209,8 @@ impl<'a> Builder<'a> {
                     parallelism: place.vertex.parallelism,
                     attempt: 0,
                     run: self.run.clone(),
-                })?;
+                });
+                let writer = writer.map_err(|error| of_operator(self.job, id, error))?;
                 Ok(Output::Sink(id, Some(writer)))
             }
             PlannedOutput::Edge(id) => {
@@ -249,7 +250,12 @@ impl<'a> Builder<'a> {
             max_record_bytes: options.max_record_bytes,
             on_bad_record: options.on_bad_record,
             seed: self.job.rng.seed(),
-        })?;
+        });
+        let named = |error: ConnectorError| match place.plan.source {
+            Some(id) => of_operator(self.job, id, error),
+            None => error.into(),
+        };
+        let reader = reader.map_err(named)?;
         Ok(Some(SourceRole::Connector(ConnectorSource {
             reader,
             queue: Arc::clone(queue),

@@ -13,10 +13,10 @@ use crate::metrics::TaskMetrics;
 /// What a job did.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct JobSummary {
-    /// Records that its sources made. Those of a source of the bundle are counted when they leave its
-    /// task.
+    /// Records that its sources made. Those of a source of the bundle are what it counts itself, or else
+    /// what leaves its task.
     pub records_in: u64,
-    /// Bytes of records that its sources made.
+    /// Bytes of records that its sources made; of a source of the bundle those that leave its task.
     pub bytes_in: u64,
     /// Records that its sinks took.
     pub records_out: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Watched {
 pub(crate) enum Role {
     /// A connector in the task makes them.
     Connector,
-    /// The bundle makes them; the host sees only those that leave.
+    /// The bundle makes them; the host sees only those that leave, and the bundle's own count.
     GuestSource,
     /// Other tasks send them.
     Inner,
@@ -73,7 +73,7 @@ impl JobWatch {
         for Watched { metrics, role } in self.tasks.iter() {
             let (records, bytes) = match role {
                 Role::Connector => (get(&metrics.records_in), get(&metrics.bytes_in)),
-                Role::GuestSource => (get(&metrics.records_out), get(&metrics.bytes_out)),
+                Role::GuestSource => (metrics.made_by_guest(), get(&metrics.bytes_out)),
                 Role::Inner => (0, 0),
             };
             summary.records_in += records;

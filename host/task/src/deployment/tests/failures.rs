@@ -165,7 +165,8 @@ fn the_sandbox_and_the_splits_can_refuse() {
 fn a_job_that_cannot_be_deployed_names_the_vertex_and_runs_nothing() {
     // There are no files.
     let mut job = Job::new("in:files*1 -> map*1 -> out:file*1", None);
-    check(&mut job, "Source: in -> map -> Sink: out", "`");
+    let task = "Source: in -> map -> Sink: out";
+    check(&mut job, task, &format!("task `{task}`: operator `in`: "));
     assert!(!job.path("out").exists(), "the sink was not prepared");
 
     // The output is occupied, and the source of another vertex would have run.
@@ -176,7 +177,8 @@ fn a_job_that_cannot_be_deployed_names_the_vertex_and_runs_nothing() {
     std::fs::create_dir(job.path("out")).unwrap();
     std::fs::write(job.path("out").join("part-0-0.txt"), "old").unwrap();
     let failure = job.run().unwrap_err().to_string();
-    assert!(failure.starts_with("task `Sink: out`: "), "{failure}");
+    let start = "task `Sink: out`: operator `out`: ";
+    assert!(failure.starts_with(start), "{failure}");
     assert!(failure.contains("already holds part files"), "{failure}");
     assert_eq!(job.files(), ["part-0-0.txt"]);
 }
