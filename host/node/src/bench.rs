@@ -40,7 +40,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_enum, default_value_t)]
     variant: Variant,
     /// How many records (lines, for `word-count`) each run processes; each workload has a default.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     records: Option<u64>,
     /// How many subtasks each operator has.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]

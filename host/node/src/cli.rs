@@ -4,6 +4,7 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
@@ -11,7 +12,8 @@ use wasmill_types::key_group::MAX_PARALLELISM;
 use wasmill_types::size::ByteSize;
 
 use crate::bench::BenchArgs;
-use crate::settings::MAX_CACHE_BYTES;
+use crate::quantity;
+use crate::settings::{MAX_CACHE_BYTES, MAX_MEMORY_BYTES};
 
 /// Run stream programs whose operators are WebAssembly components.
 ///
@@ -167,6 +169,15 @@ pub(crate) struct RunArgs {
     /// outside, which is slower
     #[arg(long, value_name = "SIZE", default_value = "64 MiB", value_parser = cache_size)]
     pub(crate) cache_bytes: ByteSize,
+    /// Memory that an instance of the bundle may use, from 1 MiB to 4 GiB; there is one instance per
+    /// subtask, and its state cache takes at most a quarter [default: 256 MiB, or four times
+    /// --cache-bytes if that is more]
+    #[arg(long, value_name = "SIZE", value_parser = memory_size, help_heading = SANDBOX)]
+    pub(crate) max_memory: Option<ByteSize>,
+    /// How long one call into the bundle may run before the job fails, as `500ms`, `30s`, `5min` or `1h`,
+    /// at most a day; a call gets a batch of records [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = call_timeout, help_heading = SANDBOX)]
+    pub(crate) call_timeout: Option<Duration>,
     /// Print one JSON object as the last line: job, jobid, tenant, state, records_in, bytes_in,
     /// records_out, bad_records, seconds, first_record_ms, error; without a usable bundle, job and jobid
     /// are null
@@ -214,6 +225,32 @@ pub(crate) struct CompletionsArgs {
 
 const PARALLELISM: RangeInclusive<i64> = 1..=MAX_PARALLELISM as i64;
 
+/// The heading of the flags that set the sandbox's limits.
+const SANDBOX: &str = "Limits of the sandbox";
+
+/// Less than this no bundle of the SDK starts with: its stack alone has it.
+const MIN_MEMORY_BYTES: u64 = 1 << 20;
+
+/// The longest time that a call may be given: what runs longer is no batch any more.
+const MAX_CALL_TIMEOUT: Duration = Duration::from_hours(24);
+
+fn memory_size(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse().map_err(|error| format!("{error}"))?;
+    if !(MIN_MEMORY_BYTES..=MAX_MEMORY_BYTES).contains(&size.0) {
+        let [least, most] = [MIN_MEMORY_BYTES, MAX_MEMORY_BYTES].map(ByteSize);
+        return Err(format!("it must be from {least} to {most}"));
+    }
+    Ok(size)
+}
+
+fn call_timeout(text: &str) -> Result<Duration, String> {
+    let time = quantity::parse_time(text)?;
+    if time.is_zero() || time > MAX_CALL_TIMEOUT {
+        return Err("it must be from 1ms to 24h".to_owned());
+    }
+    Ok(time)
+}
+
 fn cache_size(text: &str) -> Result<ByteSize, String> {
     let size: ByteSize = text.parse().map_err(|error| format!("{error}"))?;
     if size.0 > MAX_CACHE_BYTES {
@@ -244,6 +281,17 @@ mod tests {
             ("run --local --parallelism 32769 a.wasm", false),
             ("run --local --cache-bytes 1GiB a.wasm", true),
             ("run --local --cache-bytes 2GiB a.wasm", false),
+            ("run --local --max-memory 1MiB a.wasm", true),
+            ("run --local --max-memory 4GiB a.wasm", true),
+            ("run --local --max-memory 1023KiB a.wasm", false),
+            ("run --local --max-memory 5GiB a.wasm", false),
+            ("run --local --call-timeout 500ms a.wasm", true),
+            ("run --local --call-timeout 24h a.wasm", true),
+            ("run --local --call-timeout 25h a.wasm", false),
+            ("run --local --call-timeout 0s a.wasm", false),
+            ("run --local --call-timeout soon a.wasm", false),
+            ("bench map-filter --records 1", true),
+            ("bench map-filter --records 0", false),
             ("run --local --on-bad-record ignore a.wasm", false),
             ("run --local", false),
             ("inspect --json --dot a.wasm", false),

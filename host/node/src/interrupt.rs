@@ -71,7 +71,7 @@ impl Interrupt {
                 Response::Cancel(token) => token.cancel(),
                 Response::Wait => {}
                 Response::Exit => {
-                    screen.erase();
+                    screen.erase_if_free();
                     std::process::exit(Exit::Cancelled.code().into());
                 }
             }

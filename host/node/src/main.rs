@@ -12,6 +12,7 @@ mod cli;
 mod completions;
 mod connectors;
 mod failure;
+mod file_size;
 mod inspect;
 mod interrupt;
 mod new;
@@ -39,8 +40,10 @@ fn main() -> ExitCode {
     let clock = Clock::system();
     let cli = Cli::parse();
     let screen = Screen::new();
-    let ended =
-        telemetry::init(&cli.log, &screen).and_then(|()| perform(cli.command, clock, &screen));
+    let ended = telemetry::init(&cli.log, &screen).and_then(|()| {
+        file_size::outlive_limit();
+        perform(cli.command, clock, &screen)
+    });
     match ended {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -47,6 +47,31 @@ pub(crate) fn per_second(amount: u64, time: Duration) -> f64 {
     }
 }
 
+/// Reads a time: a whole number and a unit, for instance `500ms`, `30s`, `5min`, `1h`.
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
+    let invalid = || {
+        format!(
+            "`{text}` is not a duration; write a whole number and a unit, for instance `500ms`, `30s`, `5min` \
+             or `1h`"
+        )
+    };
+    let trimmed = text.trim();
+    let unit_at = trimmed
+        .find(|c: char| !c.is_ascii_digit())
+        .ok_or_else(invalid)?;
+    let (digits, unit) = trimmed.split_at(unit_at);
+    let number: u64 = digits.parse().map_err(|_| invalid())?;
+    let millis = match unit.trim() {
+        "ms" => 1,
+        "s" => 1000,
+        "m" | "min" => 60 * 1000,
+        "h" => 3600 * 1000,
+        _ => return Err(invalid()),
+    };
+    let millis = number.checked_mul(millis).ok_or_else(invalid)?;
+    Ok(Duration::from_millis(millis))
+}
+
 /// `12 ms`, `3.45 s`, `2 min 5 s`, `3 h 7 min`.
 pub(crate) fn time(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -104,6 +129,35 @@ mod tests {
             (counted(1, "record"), counted(0, "record")),
             ("1 record".into(), "0 records".into())
         );
+    }
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        for (text, millis) in [
+            ("1ms", 1),
+            (" 30 s ", 30_000),
+            ("5min", 300_000),
+            ("5m", 300_000),
+            ("2h", 7_200_000),
+        ] {
+            assert_eq!(
+                parse_time(text),
+                Ok(Duration::from_millis(millis)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.5s",
+            "1 day",
+            "99999999999999999999s",
+            "9999999999999999999h",
+        ] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
     }
 
     #[test]

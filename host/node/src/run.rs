@@ -16,7 +16,7 @@ use wasmill_types::id::{JobId, TenantId};
 use wasmill_types::job::OperatorKind;
 use wasmill_types::operator::BadRecordPolicy;
 use wasmill_types::{GuestFailure, TaskFailure};
-use wasmill_wasm::Bundle;
+use wasmill_wasm::{Bundle, Limits};
 
 use crate::cli::{OnBadRecord, RunArgs};
 use crate::failure::{Exit, Failure, story};
@@ -104,6 +104,8 @@ fn settings(args: &RunArgs) -> Settings {
         parallelism: args.parallelism,
         on_bad_record: Some(on_bad_record),
         cache_bytes: Some(args.cache_bytes),
+        max_memory: args.max_memory,
+        call_timeout: args.call_timeout,
     }
 }
 
@@ -128,10 +130,16 @@ fn wait(job: RunningJob, screen: Option<&Screen>) -> (Result<(), JobFailure>, Jo
     }
 }
 
-/// The story of a failure, and the way out when it is one bad record.
+/// The story of a failure, and the way out where a flag is one.
 fn told(failure: &JobFailure) -> String {
     let story = story(failure);
     match &failure.failure {
+        TaskFailure::Limit { limit, .. } if *limit == Limits::MEMORY => {
+            format!("{story}; allow more with `--max-memory`")
+        }
+        TaskFailure::Limit { limit, .. } if *limit == Limits::CALL_DEADLINE => {
+            format!("{story}; allow more with `--call-timeout`")
+        }
         // The connectors' own bad records are errors of the host and say it themselves.
         TaskFailure::Guest(GuestFailure::BadRecord { .. }) => {
             format!("{story}; leave such records out with `--on-bad-record skip`")

@@ -58,6 +58,14 @@ impl Screen {
         let _ = write_above(&mut self.lock(), b"");
     }
 
+    /// Takes the progress line away unless another thread is writing: that may take for ever, when nobody
+    /// reads the other end of standard error.
+    pub(crate) fn erase_if_free(&self) {
+        if let Ok(mut has_progress) = self.has_progress.try_lock() {
+            let _ = write_above(&mut has_progress, b"");
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, bool> {
         // A flag cannot be half-written.
         self.has_progress

@@ -7,21 +7,19 @@
 use std::env;
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 use wasmill_actor::Clock;
 use wasmill_types::operator::BadRecordPolicy;
 use wasmill_types::size::ByteSize;
-use wasmill_wasm::{EngineOptions, Limits};
-
-/// The environment variable with the directory of compiled code.
-const CACHE_VARIABLE: &str = "WASMILL_CACHE_DIR";
+use wasmill_wasm::{CACHE_VARIABLE, EngineOptions, Limits};
 
 /// The largest state cache, in bytes: a quarter of what a 32-bit address can reach, because a guest also
 /// needs room for records and for values that are being changed.
 pub(crate) const MAX_CACHE_BYTES: u64 = MAX_MEMORY_BYTES / MEMORY_PER_CACHE;
 
 /// All that a 32-bit address can reach.
-const MAX_MEMORY_BYTES: u64 = 4 << 30;
+pub(crate) const MAX_MEMORY_BYTES: u64 = 4 << 30;
 
 /// The memory of an instance for each byte of its state cache; the defaults have this ratio.
 const MEMORY_PER_CACHE: u64 = 4;
@@ -35,6 +33,10 @@ pub(crate) struct Settings {
     pub(crate) on_bad_record: Option<BadRecordPolicy>,
     /// How much keyed state each subtask caches in the guest's memory.
     pub(crate) cache_bytes: Option<ByteSize>,
+    /// The linear memory of an instance; with it the cache is at most a quarter of it.
+    pub(crate) max_memory: Option<ByteSize>,
+    /// How long one call into the guest may run.
+    pub(crate) call_timeout: Option<Duration>,
 }
 
 impl Settings {
@@ -47,15 +49,19 @@ impl Settings {
         }
     }
 
-    /// What an instance may cost. Its memory grows with the cache that it is told to keep.
+    /// What an instance may cost. Unless its memory was chosen, it grows with the cache that the instance
+    /// is told to keep.
     pub(crate) fn limits(&self) -> Limits {
         let defaults = Limits::default();
-        let cache = self.task().cache_bytes;
-        let memory_bytes = defaults
-            .memory_bytes
-            .max(cache.saturating_mul(MEMORY_PER_CACHE));
+        let for_cache = || {
+            let cache = self.task().cache_bytes;
+            let needed = cache.saturating_mul(MEMORY_PER_CACHE);
+            needed.max(defaults.memory_bytes)
+        };
+        let memory_bytes = self.max_memory.map_or_else(for_cache, |size| size.0);
         Limits {
             memory_bytes: memory_bytes.min(MAX_MEMORY_BYTES),
+            call_deadline: self.call_timeout.unwrap_or(defaults.call_deadline),
             ..defaults
         }
     }
@@ -63,8 +69,12 @@ impl Settings {
     /// How the tasks work.
     pub(crate) fn task(&self) -> wasmill_task::Options {
         let defaults = wasmill_task::Options::default();
+        let cache_bytes = self.cache_bytes.map_or(defaults.cache_bytes, |size| size.0);
+        let most = self
+            .max_memory
+            .map_or(u64::MAX, |memory| memory.0 / MEMORY_PER_CACHE);
         wasmill_task::Options {
-            cache_bytes: self.cache_bytes.map_or(defaults.cache_bytes, |size| size.0),
+            cache_bytes: cache_bytes.min(most),
             on_bad_record: self.on_bad_record.unwrap_or(defaults.on_bad_record),
             max_record_bytes: Limits::default().record_bytes,
             ..defaults
@@ -107,18 +117,45 @@ mod tests {
     #[test]
     fn the_memory_of_a_guest_grows_with_its_cache_up_to_what_it_can_address() {
         let default = Limits::default().memory_bytes;
-        for (cache, memory) in [
-            (None, default),
-            (Some(0), default),
-            (Some(default / 4 + 1), default + 4),
-            (Some(MAX_CACHE_BYTES), 4 << 30),
-            (Some(u64::MAX), 4 << 30),
+        for (cache, chosen, memory) in [
+            (None, None, default),
+            (Some(0), None, default),
+            (Some(default / 4 + 1), None, default + 4),
+            (Some(MAX_CACHE_BYTES), None, 4 << 30),
+            (Some(u64::MAX), None, 4 << 30),
+            (None, Some(1 << 20), 1 << 20),
+            (Some(MAX_CACHE_BYTES), Some(1 << 20), 1 << 20),
+            (None, Some(1 << 30), 1 << 30),
         ] {
             let settings = Settings {
                 cache_bytes: cache.map(ByteSize),
+                max_memory: chosen.map(ByteSize),
                 ..Settings::default()
             };
-            assert_eq!(settings.limits().memory_bytes, memory, "{cache:?}");
+            assert_eq!(
+                settings.limits().memory_bytes,
+                memory,
+                "{cache:?} {chosen:?}"
+            );
+            let cached = settings.task().cache_bytes;
+            assert!(
+                chosen.is_none_or(|chosen| cached <= chosen / 4),
+                "{cache:?} {chosen:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_call_may_run_as_long_as_was_chosen() {
+        for (chosen, deadline) in [
+            (None, Limits::default().call_deadline),
+            (Some(Duration::from_millis(5)), Duration::from_millis(5)),
+        ] {
+            let settings = Settings {
+                call_timeout: chosen,
+                ..Settings::default()
+            };
+            assert_eq!(settings.limits().call_deadline, deadline);
         }
     }
 

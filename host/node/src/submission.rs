@@ -52,6 +52,10 @@ impl Submission {
         let path = self.path.display();
         let described = bundle.describe(&self.args, &self.settings.limits());
         let spec = described.map_err(|error| {
+            if let DescribeError::Host(error) = &error {
+                // Not the bundle's fault.
+                return Failure::failed(story(error));
+            }
             let hint = match &error {
                 // The SDK's own errors say it already.
                 DescribeError::Program(text) if self.args.is_empty() && !text.contains("`--`") => {

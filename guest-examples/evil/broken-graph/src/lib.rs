@@ -41,7 +41,8 @@ pub fn graph(args: &[String]) -> Result<JobGraph, String> {
         _ => return Err("give `--kind KIND` and nothing else".to_owned()),
     };
     if !KINDS.contains(&kind) {
-        return Err(format!("`--kind {kind}` is none of {KINDS:?}"));
+        let kinds = KINDS.join(", ");
+        return Err(format!("argument `--kind`: `{kind}` is none of {kinds}"));
     }
     let mut graph = sound();
     break_graph(&mut graph, kind);
