@@ -54,10 +54,68 @@ fn a_new_project_is_tested_built_and_run() {
         .end()
         .with_code(0);
     assert_eq!(run.summary()["records_in"], 1);
+    assert_eq!(run.summary()["job"], "my-words", "the crate's name");
     assert_eq!(
         lines_of_parts(&project.join("counts")),
         ["a,1", "a,2", "b,1"]
     );
+    fs::remove_dir_all(project.join("counts")).unwrap();
+    follow_readme(&project);
+    a_second_job_is_refused(&project);
+}
+
+/// The commands of a new project's README work as they are written.
+fn follow_readme(project: &Path) {
+    // The tests' projects share a target directory; a user's project has its own.
+    std::os::unix::fs::symlink("../target", project.join("target")).unwrap();
+    let readme = fs::read_to_string(project.join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("```sh\n").unwrap();
+    let (commands, _) = rest.split_once("```").unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-eu", "-c", commands]).current_dir(project);
+    shell
+        .env("PATH", Wasmill::path())
+        .env_remove("CARGO_TARGET_DIR");
+    let ended = shell.output().unwrap();
+    let [stdout, stderr] =
+        [ended.stdout, ended.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(ended.status.success(), "{commands}\n{stdout}{stderr}");
+    // The last command prints the counts of the README itself.
+    assert!(stdout.lines().any(|line| line == "wasmill,3"), "{stdout}");
+}
+
+/// Two jobs in one crate are an error that says so.
+fn a_second_job_is_refused(project: &Path) {
+    let library = project.join("src/lib.rs");
+    let second = "\nmod other {\n    use wasmill::prelude::*;\n    #[wasmill::job(name = \"other\")]\n    \
+                  fn other(_: &Env) -> Result<()> {\n        Ok(())\n    }\n}\n";
+    fs::write(&library, fs::read_to_string(&library).unwrap() + second).unwrap();
+    let build = Wasmill::new(["build", "--quiet"]).within(project);
+    let built = build.without("CARGO_TARGET_DIR").end().with_code(1);
+    built.error_with(&["#[wasmill::job]: only one function of a crate may have it"]);
+}
+
+#[test]
+fn a_job_that_cannot_run_has_a_summary_too() {
+    let ended = Wasmill::new(["run", "--local", "--json", "missing.wasm"]).end();
+    let ended = ended.with_code(2);
+    ended.error_with(&["there is no bundle `missing.wasm`"]);
+    let summary = ended.summary();
+    assert_eq!(summary["job"], Value::Null);
+    assert_eq!(summary["state"], "FAILED");
+    let error = summary["error"].as_str().unwrap();
+    assert!(ended.error().ends_with(error), "{error}");
+}
+
+#[test]
+fn records_that_a_bundle_makes_itself_are_records_in() {
+    // Its one chain makes the records, drops half, and sums up the rest: nothing leaves it.
+    let args = ["--workload", "map-filter-fused", "--records", "1000"];
+    let flags = ["--parallelism", "2"];
+    let run = Wasmill::run_local(&bundle("bench"), &flags, args);
+    let summary = run.end().with_code(0).summary();
+    assert_eq!(summary["records_in"], 1000);
+    assert_eq!(summary["records_out"], 0);
 }
 
 #[test]

@@ -13,6 +13,9 @@ const IN_TIME: Duration = Duration::from_secs(60);
 /// How soon a job must be gone after Ctrl-C.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
+/// Signals that are closer than this are one to the program.
+const NEXT_SIGNAL: Duration = Duration::from_millis(400);
+
 /// A hostile guest, and how it must end.
 struct Case {
     guest: &'static str,
@@ -24,11 +27,17 @@ struct Case {
 
 /// Runs a guest and checks its end.
 fn check(case: &Case) -> Ended {
+    check_with(&[], case)
+}
+
+/// As [`check`], with more flags for the program.
+fn check_with(flags: &[&str], case: &Case) -> Ended {
     let dir = tempfile::tempdir().unwrap();
     let output = dir.path().join("out");
     let args = ["--output", output.to_str().unwrap()];
     let args = args.iter().chain(case.args);
-    let ended = Wasmill::run_local(&bundle(case.guest), &["--parallelism", "2"], args).end();
+    let flags = [&["--parallelism", "2"], flags].concat();
+    let ended = Wasmill::run_local(&bundle(case.guest), &flags, args).end();
     let ended = ended.with_code(case.code);
     ended.error_with(case.told);
     assert!(ended.took < IN_TIME, "{} took {:?}", case.guest, ended.took);
@@ -85,6 +94,32 @@ fn a_guest_that_hoards_memory_meets_its_limit() {
 }
 
 #[test]
+fn the_limits_of_the_sandbox_are_flags() {
+    let flags = ["--max-memory", "8MiB"];
+    let hoard = Case {
+        guest: "evil/hoard",
+        args: &[],
+        code: 1,
+        told: &["wasm.memory", "8388608 are allowed", "`--max-memory`"],
+    };
+    check_with(&flags, &hoard);
+    let flags = ["--call-timeout", "200ms"];
+    let spin = Case {
+        guest: "evil/spin",
+        args: &[],
+        code: 1,
+        told: &[
+            "wasm.call-deadline",
+            "200ms are allowed",
+            "`--call-timeout`",
+        ],
+    };
+    let ended = check_with(&flags, &spin);
+    // Far less than the ten seconds that a call has without the flag.
+    assert!(ended.took < Duration::from_secs(8), "{:?}", ended.took);
+}
+
+#[test]
 fn a_guest_that_recurses_for_ever_meets_the_end_of_its_stack() {
     check(&Case {
         guest: "evil/recurse",
@@ -137,7 +172,7 @@ fn a_guest_that_traps_says_where() {
             guest: "evil/trap",
             args,
             code: 1,
-            told: &["trapped", "task `"],
+            told: &["`: the job's code panicked at ", "task `"],
         });
         ended.error_with(&[&format!("this guest breaks in `{stage}`"), "break_down"]);
     }
@@ -198,4 +233,18 @@ fn control_c_ends_a_guest_that_spins() {
         assert_eq!(ended.summary()["state"], "CANCELED");
         assert_nothing_written(&output);
     }
+}
+
+#[test]
+fn a_second_control_c_ends_the_process_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("out");
+    let args = ["--output", output.to_str().unwrap()];
+    let running = Wasmill::run_local(&bundle("evil/log-flood"), &[], args).start();
+    // From here on nobody reads the log, so the job hangs in the middle of a line and cannot stop.
+    let running = running.until("flood flood").wait(NEXT_SIGNAL);
+    let running = running.signal("INT").wait(NEXT_SIGNAL);
+    let ended = running.signal("INT").gone().with_code(130);
+    assert!(ended.took < AT_ONCE, "it took {:?}", ended.took);
+    assert_eq!(ended.stdout, "");
 }

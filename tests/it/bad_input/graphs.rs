@@ -5,7 +5,11 @@ use crate::harness::{Wasmill, bundle};
 #[test]
 fn a_broken_graph_is_refused_with_the_operators_that_break_it() {
     for (kind, told) in [
-        ("empty", &["no operators"] as &[&str]),
+        (
+            "x",
+            &["argument `--kind`: `x` is none of none, empty, cycle,"] as &[&str],
+        ),
+        ("empty", &["no operators"]),
         ("cycle", &["`first` (id 1)", "`second` (id 2)", "cycle"]),
         ("dangling-edge", &["edge 3", "77", "not in the graph"]),
         ("duplicate-id", &["`first`", "`second`", "same id 1"]),
@@ -97,6 +101,15 @@ fn a_command_line_that_makes_no_sense_is_refused() {
             "skip",
         ),
         (&["run", "--local", word_count, "--input", "x"], "--input"),
+        (
+            &["run", "--local", "--max-memory", "5GiB", word_count],
+            "from 1 MiB to 4 GiB",
+        ),
+        (
+            &["run", "--local", "--call-timeout", "soon", word_count],
+            "`soon` is not a duration",
+        ),
+        (&["bench", "map-filter", "--records", "0"], "--records"),
         (&["frobnicate"], "frobnicate"),
     ] {
         let ended = Wasmill::new(args).end().with_code(2);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::refused;
-use crate::harness::{Wasmill, bundle};
+use crate::harness::{Wasmill, assert_nothing_written, bundle};
 
 #[test]
 fn an_output_directory_that_cannot_be_made() {
@@ -107,4 +107,47 @@ fn a_full_disk() {
     let ended = Wasmill::started_by(starter, args).end().with_code(1);
     ended.error_with(&["No space left on device", output.to_str().unwrap()]);
     assert_eq!(ended.stdout.trim(), "left:");
+}
+
+/// `sh` that runs its arguments under a limit of the system.
+fn limited(limit: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args([
+        "-c",
+        &format!("ulimit {limit} || exit 99; exec \"$@\""),
+        "sh",
+    ]);
+    shell
+}
+
+#[test]
+fn a_limit_of_the_system_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, output) = (dir.path().join("in.txt"), dir.path().join("out"));
+    let text: String = (0..100_000)
+        .map(|number| format!("word{number}\n"))
+        .collect();
+    fs::write(&input, text).unwrap();
+    let bundle = bundle("word-count");
+    for (limit, told) in [
+        // In blocks of 512 or 1024 bytes.
+        ("-f 100", &["File too large", "counts"] as &[&str]),
+        // In KiB; an instance reserves 4 GiB.
+        ("-v 3000000", &["address space", "ulimit -v unlimited"]),
+    ] {
+        let args = [
+            Path::new("run"),
+            Path::new("--local"),
+            &bundle,
+            Path::new("--"),
+            Path::new("--input"),
+            &input,
+            Path::new("--output"),
+            &output,
+        ];
+        let ended = Wasmill::started_by(limited(limit), args).end().with_code(1);
+        ended.error_with(told);
+        assert!(!ended.error().contains("the bundle broke"), "{limit}");
+        assert_nothing_written(&output);
+    }
 }

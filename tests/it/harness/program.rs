@@ -4,7 +4,7 @@
 //! its test.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -100,6 +100,14 @@ impl Wasmill {
         self
     }
 
+    /// The search path of a shell that is to find it first.
+    pub(crate) fn path() -> OsString {
+        let mut path = program().parent().unwrap().as_os_str().to_owned();
+        path.push(":");
+        path.push(env::var_os("PATH").unwrap_or_default());
+        path
+    }
+
     /// Starts it.
     pub(crate) fn start(mut self) -> Running {
         let shown = format!("{:?}", self.command);
@@ -148,10 +156,34 @@ impl Running {
     }
 
     /// Sends it a signal, for instance `INT`, and waits for its end; the time counts from the signal.
-    pub(crate) fn signalled(mut self, name: &str) -> Ended {
+    pub(crate) fn signalled(self, name: &str) -> Ended {
+        self.signal(name).end()
+    }
+
+    /// Sends it a signal, from which the time counts.
+    pub(crate) fn signal(mut self, name: &str) -> Self {
         signal(self.child.as_ref().expect("it runs").id(), name);
         self.started = Clock::system();
-        self.end()
+        self
+    }
+
+    /// Lets it run for a while, without reading what it says.
+    pub(crate) fn wait(self, time: Duration) -> Self {
+        let (_nobody_sends, receiver) = mpsc::sync_channel::<()>(1);
+        let _ = receiver.recv_timeout(time);
+        self
+    }
+
+    /// Waits for its end without reading what it says, so that it may hang in the middle of a line.
+    pub(crate) fn gone(mut self) -> Ended {
+        while self.started.monotonic() < PATIENCE {
+            let child = self.child.as_mut().expect("it runs");
+            if child.try_wait().unwrap().is_some() {
+                return self.end();
+            }
+            self = self.wait(Duration::from_millis(10));
+        }
+        panic!("{} does not end:\n{}", self.shown, self.said);
     }
 
     /// Reads what it says until a line holds this text.
