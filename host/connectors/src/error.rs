@@ -108,10 +108,22 @@ pub enum ConnectorError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A record that would read back as several.
+    #[error(
+        "a record for `{path}` holds a line end and would read back as several: `{record}`; take it out, \
+         or write CSV or JSON, which keep such a record together"
+    )]
+    LineEnd {
+        /// The output directory.
+        path: PathBuf,
+        /// The record, cut when long.
+        record: String,
+    },
     /// The output directory is in use.
     #[error(
         "output directory `{path}` already holds part files, for instance `{example}`; choose another \
-         directory or set `on-existing` to `overwrite` or `append`"
+         output directory or empty this one; the job's author can also let its sink `overwrite` or \
+         `append` with the option `on-existing`"
     )]
     Occupied {
         /// The directory.
@@ -142,10 +154,11 @@ pub enum ConnectorError {
         /// One of the other job's files.
         example: String,
     },
-    /// A commit that stopped halfway. Repeating it goes on where it stopped.
+    /// A commit that stopped halfway. The other parts are still there under temporary names: the caller
+    /// repeats the commit, which goes on where it stopped, or discards them.
     #[error(
-        "made {placed} of {total} part files visible in `{path}` ({standing} stand under their final \
-         names, {missing} do not and remain hidden); repeating the commit goes on from there"
+        "made {placed} of {total} part files visible in `{path}` (visible: {standing}; not visible: \
+         {missing})"
     )]
     Commit {
         /// The output directory.
@@ -156,7 +169,7 @@ pub enum ConnectorError {
         total: usize,
         /// The names that stand.
         standing: String,
-        /// The temporary names that remain.
+        /// The names that do not.
         missing: String,
         /// What stopped it.
         source: Box<Self>,
@@ -197,7 +210,7 @@ impl ConnectorError {
             | Self::SharedDirectory { .. }
             | Self::TakenMeanwhile { .. }
             | Self::Foreign { .. } => ErrorKind::Options,
-            Self::Input { .. } | Self::BadRecord { .. } => ErrorKind::Data,
+            Self::Input { .. } | Self::BadRecord { .. } | Self::LineEnd { .. } => ErrorKind::Data,
             Self::Io { .. } | Self::Network { .. } => ErrorKind::Environment,
             Self::Commit { source, .. } => source.kind(),
         }
@@ -226,9 +239,39 @@ impl From<ConnectorError> for HostError {
         while let Some(source) = cause {
             message.push_str(": ");
             message.push_str(&source.to_string());
+            if let Some(fix) = source.downcast_ref().and_then(fix) {
+                message.push_str("; ");
+                message.push_str(fix);
+            }
             cause = source.source();
         }
         Self::new(message)
+    }
+}
+
+/// What to do about a limit of the machine that was reached.
+fn fix(error: &io::Error) -> Option<&'static str> {
+    /// The number of "too many open files in the process" on every Unix.
+    const EMFILE: i32 = 24;
+    /// The number of "too many open files in the system" on every Unix.
+    const ENFILE: i32 = 23;
+    match error.kind() {
+        io::ErrorKind::StorageFull => {
+            Some("free space there or choose a directory on another disk")
+        }
+        io::ErrorKind::QuotaExceeded => {
+            Some("free space, have the quota raised or choose a directory on another disk")
+        }
+        io::ErrorKind::FileTooLarge => Some(
+            "raise the limit of a file's size (`ulimit -f`) or write smaller files (`roll-bytes`)",
+        ),
+        _ => match error.raw_os_error() {
+            Some(EMFILE) => {
+                Some("raise the limit of open files (`ulimit -n`) or lower the parallelism")
+            }
+            Some(ENFILE) => Some("close other programs, the whole system has too many files open"),
+            _ => None,
+        },
     }
 }
 

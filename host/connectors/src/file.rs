@@ -9,6 +9,7 @@
 //! | `split-bytes` | `32 MiB` | the largest part of a file that one reader takes at a time |
 //! | `delimiter` | `,` | csv: the byte between fields |
 //! | `columns` | absent | csv: JSON array of the columns to read, in this order; absent: all, with names |
+//! | `optional-columns` | absent | csv: JSON array of those of `columns` that a file may lack |
 //! | `multiline` | `false` | csv: whether a quoted field may hold line ends |
 //!
 //! A path that exists is taken as it is; else one with `*`, `?` or `[` is a pattern. Directories are
@@ -18,7 +19,8 @@
 //!
 //! Records are of the format `text` (`lines`: a line without its end), `json` (`json-lines`: the line;
 //! blank lines are left out) or `fields` (`csv`: the chosen columns in order, or names and values in
-//! turn). Every CSV file starts with a header line; blank lines are left out; a row with another number
+//! turn; of a file that lacks a column an empty value that is longer than it need be, `80 00`, and then
+//! names and values in turn). Every CSV file starts with a header line; blank lines are left out; a row with another number
 //! of fields than the header is a bad record.
 //!
 //! As a sink:
@@ -33,11 +35,14 @@
 //! | `roll-bytes` | `1 GiB` | the size at which another part file is started |
 //!
 //! Each record becomes a line of `part-<subtask>-<sequence>.<extension>`. Until the job commits, the
-//! files are hidden under other names. Invariant: what stands under a final name is complete.
+//! files are hidden under other names; what a killed run left of them is removed by the next run that has
+//! the directory for itself. A record that holds a line end is refused unless the format is `csv`, where
+//! quotes keep it together. Invariant: what stands under a final name is complete.
 
 mod commit;
 mod csv;
 mod cursor;
+mod directory;
 mod find;
 mod input;
 mod part;
@@ -57,6 +62,7 @@ const FORMAT: &str = "format";
 const SPLIT_BYTES: &str = "split-bytes";
 const DELIMITER: &str = "delimiter";
 const COLUMNS: &str = "columns";
+const OPTIONAL_COLUMNS: &str = "optional-columns";
 const MULTILINE: &str = "multiline";
 const EXTENSION: &str = "extension";
 const HEADER: &str = "header";
@@ -94,6 +100,11 @@ pub(crate) const SOURCE: ConnectorDoc = ConnectorDoc {
             OptionDefault::Absent,
             "csv: a JSON array of the columns to read, in this order; absent: all columns, each value \
              after its name",
+        ),
+        OptionDoc::new(
+            OPTIONAL_COLUMNS,
+            OptionDefault::Absent,
+            "csv: a JSON array of those of `columns` that a file may lack; absent: none",
         ),
         OptionDoc::new(
             MULTILINE,

@@ -1,6 +1,10 @@
 //! How several values become one record of the format `fields`: for each value an LEB128 length and
 //! its bytes.
 
+/// An empty value, longer than [`push_length`] makes it: the record goes on with names and values in
+/// turn, where only values are expected.
+pub(crate) const NAMED: [u8; 2] = [0x80, 0x00];
+
 /// Appends a length of seven bits a byte, low bits first.
 #[inline]
 pub(crate) fn push_length(data: &mut Vec<u8>, mut length: usize) {

@@ -26,14 +26,15 @@ pub trait Sink: Send + Sync + fmt::Debug {
     fn writer(&self, context: WriterContext) -> Result<Box<dyn SinkWriter>, ConnectorError>;
 
     /// Makes what the writers of all subtasks finished visible. When it fails halfway the error says
-    /// what stands, and calling it again with the same parts goes on from there.
+    /// what stands, and the rest is kept: the caller decides whether to call it again with the same
+    /// parts, which goes on from there, or to [`Sink::discard`] them, which removes the rest only.
     ///
     /// # Errors
     /// [`ConnectorError::Commit`] and what stopped it; [`ConnectorError::TakenMeanwhile`], after which
     /// nothing is left to be committed.
     fn commit(&self, parts: Vec<Committable>) -> Result<(), ConnectorError>;
 
-    /// Removes what writers finished, for a job that fails before the commit.
+    /// Removes what writers finished and no commit made visible, for a job that has failed.
     ///
     /// # Errors
     /// What could not be removed.

@@ -44,7 +44,7 @@ pub(super) struct PartName {
 }
 
 impl PartName {
-    fn parse(file_name: &str) -> Option<Self> {
+    pub(super) fn parse(file_name: &str) -> Option<Self> {
         let (subtask, rest) = file_name.strip_prefix("part-")?.split_once('-')?;
         let (sequence, extension) = rest.split_once('.')?;
         let name = Self {
@@ -126,7 +126,7 @@ pub(super) fn commit(
         missing: listed(
             parts[placed.len()..]
                 .iter()
-                .map(|part| part.temporary.clone()),
+                .map(|part| part.name.to_string()),
         ),
         source: Box::new(error),
     })
@@ -194,7 +194,8 @@ fn place(
 /// away, does what a rename does but fails where a rename would replace.
 fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
-        Ok(()) => fs::remove_file(from),
+        // A part that cannot leave its old name behind is not to count as placed.
+        Ok(()) => fs::remove_file(from).inspect_err(|_| drop(fs::remove_file(to))),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             // An earlier attempt may have stopped between the two steps.
             if is_same_file(from, to)? {

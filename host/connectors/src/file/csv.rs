@@ -8,17 +8,19 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 use memchr::{memchr, memchr_iter};
 use thiserror::Error;
 
-use super::{COLUMNS, DELIMITER, MULTILINE};
+use super::{COLUMNS, DELIMITER, MULTILINE, OPTIONAL_COLUMNS};
 use crate::catalog::{cut, quoted};
 use crate::error::ConnectorError;
 use crate::options::Options;
-use crate::payload::push_field;
+use crate::payload::{NAMED, push_field};
 
 /// What a job said about its CSV files.
 #[derive(Debug)]
 pub(super) struct CsvOptions {
     pub(super) delimiter: u8,
     pub(super) columns: Option<Vec<String>>,
+    /// Those of the columns that a file may lack.
+    pub(super) optional: Vec<String>,
     pub(super) multiline: bool,
 }
 
@@ -31,18 +33,20 @@ impl CsvOptions {
             let reason = "quotes and line ends already have a meaning in CSV";
             return Err(options.bad(DELIMITER, reason));
         }
-        let columns = options.text(COLUMNS)?.map(|text| {
-            let parsed: Result<Vec<String>, _> = serde_json::from_str(text);
-            let reason = "it must be a JSON array of column names: `[\"name\", \"age\"]`";
-            parsed.map_err(|error| options.bad(COLUMNS, &format!("{reason}; {error}")))
-        });
-        let columns = columns.transpose()?;
+        let columns = names(options, COLUMNS)?;
         if columns.as_ref().is_some_and(Vec::is_empty) {
             return Err(options.bad(COLUMNS, "it names no column; leave it out to read all"));
+        }
+        let optional = names(options, OPTIONAL_COLUMNS)?.unwrap_or_default();
+        let known = columns.as_deref().unwrap_or_default();
+        if let Some(stray) = optional.iter().find(|name| !known.contains(name)) {
+            let reason = format!("`{}` is not one of `columns`", cut(stray));
+            return Err(options.bad(OPTIONAL_COLUMNS, &reason));
         }
         Ok(Self {
             delimiter,
             columns,
+            optional,
             multiline: options.flag(MULTILINE)?,
         })
     }
@@ -57,6 +61,18 @@ impl CsvOptions {
         restart(&mut reader);
         reader
     }
+}
+
+/// The column names that an option lists.
+fn names(options: &Options<'_>, name: &'static str) -> Result<Option<Vec<String>>, ConnectorError> {
+    let Some(text) = options.text(name)? else {
+        return Ok(None);
+    };
+    let reason = "it must be a JSON array of column names: `[\"name\", \"age\"]`";
+    let parsed = serde_json::from_str(text);
+    parsed
+        .map(Some)
+        .map_err(|error| options.bad(name, &format!("{reason}; {error}")))
 }
 
 /// Lets a parser forget an unfinished row. Its own `reset` makes it drop a byte order mark next, which
@@ -116,6 +132,8 @@ enum Shape {
     Pairs(Vec<Vec<u8>>),
     /// Which field of the row comes at which place.
     Columns(Vec<usize>),
+    /// The columns that a file has of those that it may lack: name and place of each.
+    Present(Vec<(Vec<u8>, usize)>),
 }
 
 impl Layout {
@@ -127,23 +145,28 @@ impl Layout {
     ) -> Result<Self, ConnectorError> {
         let width = header.bounds.len();
         let Some(columns) = &options.columns else {
-            let named = header.iter().map(|name| {
-                let mut field = Vec::with_capacity(name.len() + 2);
-                push_field(&mut field, name);
-                field
-            });
-            let shape = Shape::Pairs(named.collect());
+            let shape = Shape::Pairs(header.iter().map(name_field).collect());
             return Ok(Self { width, shape });
         };
-        let wanted = columns.iter().map(|name| {
+        let mut found = Vec::with_capacity(columns.len());
+        for name in columns {
             let mut places = (0..width).filter(|i| header.get(*i) == name.as_bytes());
-            let place = places.next().ok_or_else(|| missing(name, header, file))?;
-            match places.next() {
-                None => Ok(place),
-                Some(_) => Err(twice(name, file)),
+            match (places.next(), places.next()) {
+                (Some(place), None) => found.push((name, place)),
+                (Some(_), Some(_)) => return Err(twice(name, file)),
+                (None, _) if options.optional.contains(name) => {}
+                (None, _) => return Err(missing(name, header, file)),
             }
-        });
-        let shape = Shape::Columns(wanted.collect::<Result<_, _>>()?);
+        }
+        let shape = if found.len() == columns.len() {
+            Shape::Columns(found.into_iter().map(|(_, place)| place).collect())
+        } else if found.is_empty() {
+            // This is no file of theirs, whatever they can do without.
+            return Err(missing(&columns[0], header, file));
+        } else {
+            let named = |(name, place): (&String, usize)| (name_field(name.as_bytes()), place);
+            Shape::Present(found.into_iter().map(named).collect())
+        };
         Ok(Self { width, shape })
     }
 
@@ -170,6 +193,13 @@ impl Layout {
             Shape::Columns(places) => places
                 .iter()
                 .for_each(|index| push_field(data, row.get(*index))),
+            Shape::Present(found) => {
+                data.extend_from_slice(&NAMED);
+                for (name, index) in found {
+                    data.extend_from_slice(name);
+                    push_field(data, row.get(*index));
+                }
+            }
         }
         if data.len() - start > limit {
             data.truncate(start);
@@ -255,6 +285,13 @@ pub(super) fn set_bounds(bounds: &mut Vec<(u32, u32)>, ends: &[usize]) {
         start = *end as u32;
         bound
     }));
+}
+
+/// A column's name as a field.
+fn name_field(name: &[u8]) -> Vec<u8> {
+    let mut field = Vec::with_capacity(name.len() + 2);
+    push_field(&mut field, name);
+    field
 }
 
 fn missing(column: &str, header: Fields<'_>, file: &str) -> ConnectorError {

@@ -19,6 +19,12 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// What every temporary name starts with.
 const TEMPORARY_START: &str = ".part-";
 
+/// What stands between the final name and the run in a temporary name.
+const IN_PROGRESS: &str = ".inprogress-";
+
+/// The name, without the dot, of the file with which a directory is tried out.
+const PROBE: &str = "part-probe";
+
 /// A part file being written.
 #[derive(Debug)]
 pub(super) struct OpenPart {
@@ -49,7 +55,7 @@ impl OpenPart {
     ) -> Result<Self, ConnectorError> {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
         let run: String = context.run.chars().map(plain).collect();
-        let path = directory.join(format!(".{name}.inprogress-{run}-{}", context.attempt));
+        let path = directory.join(format!(".{name}{IN_PROGRESS}{run}-{}", context.attempt));
         let mut options = OpenOptions::new();
         let file = options.write(true).create_new(true).open(&path);
         let file = file.map_err(|error| ConnectorError::io("make", &path, error))?;
@@ -139,6 +145,19 @@ impl StagedPart {
         staged.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(staged)
     }
+}
+
+/// The name of the file with which this process tries a directory out.
+pub(super) fn probe_name() -> String {
+    format!(".{PROBE}{IN_PROGRESS}{}", std::process::id())
+}
+
+/// Whether a file name is one that a sink gives to what is not yet output.
+pub(super) fn is_temporary(file_name: &str) -> bool {
+    let hidden = file_name.strip_prefix('.');
+    hidden
+        .and_then(|name| name.rsplit_once(IN_PROGRESS))
+        .is_some_and(|(name, _)| name == PROBE || PartName::parse(name).is_some())
 }
 
 /// Removes a file that may be gone already.

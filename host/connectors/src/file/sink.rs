@@ -3,18 +3,20 @@
 //! Invariant: a writer knows every file that it made; when it is dropped before it has finished it
 //! removes them.
 
-use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use memchr::memchr;
 use wasmill_types::BatchView;
 use wasmill_types::job::ConnectorSpec;
 use wasmill_types::size::ByteSize;
 
 use super::commit::{self, OnExisting};
+use super::directory::Directory;
 use super::part::{OpenPart, StagedPart, remove};
 use super::{EXTENSION, FORMAT, Format, HEADER, ON_EXISTING, PATH, ROLL_BYTES, SINK};
 use crate::access::Access;
+use crate::catalog::cut;
 use crate::error::ConnectorError;
 use crate::options::Options;
 use crate::sink::{Committable, Sink, SinkWriter, WriterContext};
@@ -31,8 +33,9 @@ pub(crate) struct FileSink {
 /// What a writer needs to know.
 #[derive(Debug)]
 struct Target {
-    path: PathBuf,
-    access: Access,
+    directory: Directory,
+    /// Whether a record may hold line ends.
+    multiline: bool,
     extension: String,
     header: Option<String>,
     on_existing: OnExisting,
@@ -47,7 +50,8 @@ impl FileSink {
             return Err(options.bad(PATH, "it must name a directory"));
         }
         access.creatable(Path::new(path))?;
-        let by_format = match options.one_of(FORMAT, &Format::WORDS)? {
+        let format = options.one_of(FORMAT, &Format::WORDS)?;
+        let by_format = match format {
             Format::Lines => "txt",
             Format::Csv => "csv",
             Format::JsonLines => "jsonl",
@@ -69,8 +73,8 @@ impl FileSink {
             return Err(options.bad(ROLL_BYTES, "it must be at least 1 byte"));
         }
         let target = Target {
-            path: PathBuf::from(path),
-            access: access.clone(),
+            directory: Directory::new(PathBuf::from(path), access.clone()),
+            multiline: format == Format::Csv,
             extension: extension.to_owned(),
             header,
             on_existing: options.one_of(ON_EXISTING, &OnExisting::WORDS)?,
@@ -83,50 +87,38 @@ impl FileSink {
 }
 
 impl Target {
-    /// Makes the directory unless it is there; its path to open files in.
-    fn directory(&self) -> Result<PathBuf, ConnectorError> {
-        let real = self.access.creatable(&self.path)?;
-        if fs::metadata(&real).is_ok_and(|metadata| !metadata.is_dir()) {
-            let problem = "is there and is not a directory; choose another path for the output";
-            return Err(ConnectorError::input(&self.path, problem));
+    /// Refuses records that would read back as several.
+    fn check_lines(&self, records: &BatchView<'_>) -> Result<(), ConnectorError> {
+        if self.multiline || memchr(b'\n', records.data).is_none() {
+            return Ok(());
         }
-        fs::create_dir_all(&real)
-            .map_err(|error| ConnectorError::io("make the output directory", &self.path, error))?;
-        Ok(real)
-    }
-
-    /// Makes a file in the directory and removes it.
-    fn check_writable(&self, directory: &Path) -> Result<(), ConnectorError> {
-        let probe = directory.join(format!(".part-probe.inprogress-{}", std::process::id()));
-        let made = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&probe);
-        made.map_err(|error| {
-            ConnectorError::io("write to the output directory", &self.path, error)
-        })?;
-        remove(&probe)
+        let broken = records.records().find(|record| record.contains(&b'\n'));
+        Err(ConnectorError::LineEnd {
+            path: self.directory.path().to_owned(),
+            record: cut(&String::from_utf8_lossy(broken.unwrap_or_default())
+                .escape_debug()
+                .to_string()),
+        })
     }
 }
 
 impl Sink for FileSink {
     fn prepare(&self) -> Result<(), ConnectorError> {
         let target = &self.target;
-        let directory = target.directory()?;
+        let directory = target.directory.prepare()?;
         if target.on_existing == OnExisting::Fail
             && let Some(name) = commit::part_files(&directory)?.into_iter().next()
         {
             return Err(ConnectorError::Occupied {
-                path: target.path.clone(),
+                path: target.directory.path().to_owned(),
                 example: name.to_string(),
             });
         }
-        target.check_writable(&directory)
+        target.directory.check_writable(&directory)
     }
 
     fn writer(&self, context: WriterContext) -> Result<Box<dyn SinkWriter>, ConnectorError> {
-        let directory = self.target.directory()?;
+        let directory = self.target.directory.open()?;
         let next_sequence = match self.target.on_existing {
             OnExisting::Fail | OnExisting::Overwrite => 0,
             OnExisting::Append => commit::next_sequence(&directory, context.subtask)?,
@@ -142,13 +134,15 @@ impl Sink for FileSink {
     }
 
     fn commit(&self, parts: Vec<Committable>) -> Result<(), ConnectorError> {
-        let directory = self.target.directory()?;
+        let directory = self.target.directory.open()?;
         let staged = StagedPart::of_all(&parts)?;
-        commit::commit(&directory, self.target.on_existing, &staged)
+        commit::commit(&directory, self.target.on_existing, &staged)?;
+        self.target.directory.keep();
+        Ok(())
     }
 
     fn discard(&self, parts: Vec<Committable>) -> Result<(), ConnectorError> {
-        let directory = self.target.directory()?;
+        let directory = self.target.directory.checked()?;
         let staged = StagedPart::of_all(&parts)?;
         commit::discard(&directory, &staged)
     }
@@ -178,6 +172,7 @@ impl FileWriter {
                     extension: self.target.extension.clone(),
                 };
                 self.next_sequence += 1;
+                self.target.directory.claim(&self.directory);
                 let mut part = OpenPart::create(&self.directory, name, &self.context)?;
                 if let Some(header) = &self.target.header {
                     part.push(header.as_bytes());
@@ -200,6 +195,7 @@ impl FileWriter {
 
 impl SinkWriter for FileWriter {
     fn write(&mut self, records: &BatchView<'_>) -> Result<(), ConnectorError> {
+        self.target.check_lines(records)?;
         let roll_bytes = self.target.roll_bytes;
         let mut records = records.records().peekable();
         while records.peek().is_some() {

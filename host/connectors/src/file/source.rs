@@ -11,7 +11,9 @@ use super::find;
 use super::input::Packing;
 use super::reader::FileReader;
 use super::split::{self, Divisible};
-use super::{COLUMNS, DELIMITER, FORMAT, Format, MULTILINE, PATH, SOURCE, SPLIT_BYTES};
+use super::{
+    COLUMNS, DELIMITER, FORMAT, Format, MULTILINE, OPTIONAL_COLUMNS, PATH, SOURCE, SPLIT_BYTES,
+};
 use crate::access::Access;
 use crate::error::ConnectorError;
 use crate::options::Options;
@@ -45,7 +47,7 @@ impl FileSource {
         if split_bytes == 0 {
             return Err(options.bad(SPLIT_BYTES, "it must be at least 1 byte"));
         }
-        let csv_only = [DELIMITER, COLUMNS, MULTILINE];
+        let csv_only = [DELIMITER, COLUMNS, OPTIONAL_COLUMNS, MULTILINE];
         let stray = csv_only.into_iter().find(|name| options.is_given(name));
         if let (Some(name), true) = (stray, format != Format::Csv) {
             return Err(options.bad(
@@ -74,7 +76,9 @@ impl Source for FileSource {
         let whole = self.reading.format == Format::Csv && self.reading.csv.multiline;
         let splits = split::divide(&files, target, |file| {
             match Packing::of(file.path.as_ref()) {
-                Packing::Gzip | Packing::Zstd => Divisible::Packed,
+                Packing::Gzip | Packing::Zstd => Divisible::Unmeasured,
+                // Files that the system makes up as they are read, as in `/proc`, have no length.
+                Packing::Plain if file.length == 0 => Divisible::Unmeasured,
                 Packing::Plain if whole => Divisible::Whole,
                 Packing::Plain => Divisible::Ranges,
             }

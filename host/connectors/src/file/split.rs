@@ -27,7 +27,8 @@ pub(super) struct FileSplit {
     pub(super) path: String,
     /// The first byte.
     pub(super) start: u64,
-    /// The byte behind the last; absent for a file that is unpacked, whose length nobody knows.
+    /// The byte behind the last; absent for a file that is unpacked or made up as it is read: nobody knows
+    /// its length.
     pub(super) end: Option<u64>,
     /// Where the next record starts, in unpacked bytes; absent until one is found.
     pub(super) position: Option<u64>,
@@ -67,12 +68,11 @@ pub(super) fn divide(
             });
         };
         match splittable(file) {
-            Divisible::Packed => add(0, None),
-            Divisible::Whole if file.length > 0 => add(0, Some(file.length)),
+            Divisible::Unmeasured => add(0, None),
+            Divisible::Whole => add(0, Some(file.length)),
             Divisible::Ranges if file.length / target < MAX_SPLITS => {
                 ranges(file.length, target).for_each(|(start, end)| add(start, Some(end)));
             }
-            Divisible::Whole => {}
             Divisible::Ranges => return Err(too_many(file)),
         }
         if splits.len() as u64 > MAX_SPLITS {
@@ -90,7 +90,7 @@ pub(super) enum Divisible {
     /// Not at all.
     Whole,
     /// Not at all, and its length is not that of its content.
-    Packed,
+    Unmeasured,
 }
 
 fn ranges(length: u64, target: u64) -> impl Iterator<Item = (u64, u64)> {

@@ -1,6 +1,7 @@
 //! Real files in, real files out.
 
 mod csv;
+mod directory;
 mod read;
 mod write;
 

@@ -70,6 +70,32 @@ fn files_with_different_headers_meet_in_their_columns() {
         format!("`{path}` has no column `more`; its header names `id`, `name`")
     );
 
+    let optional = |columns| {
+        let chosen = ("columns", r#"["id","more"]"#);
+        let optional = ("optional-columns", columns);
+        read(dir.path(), &[CSV, ("delimiter", ";"), chosen, optional])
+    };
+    assert_eq!(
+        rows(optional(r#"["more","id"]"#).unwrap()),
+        [&["", "id", "1"][..], &["2", "z"]],
+        "a row that lacks a column brings names"
+    );
+    let error = told(optional(r#"["id"]"#).unwrap_err());
+    assert!(error.contains("has no column `more`"), "{error}");
+    let error = told(
+        read(
+            dir.path(),
+            &[
+                CSV,
+                ("columns", r#"["id","more"]"#),
+                ("optional-columns", r#"["id","more"]"#),
+            ],
+        )
+        .unwrap_err(),
+    );
+    let none = "a.csv` has no column `id`; its header names `id;name`";
+    assert!(error.ends_with(none), "the wrong delimiter: {error}");
+
     let dir = files(&[("a.csv", "id,id\n1,2\n")]);
     let error = told(read(dir.path(), &[CSV, ("columns", r#"["id"]"#)]).unwrap_err());
     assert!(
@@ -203,6 +229,8 @@ fn options_of_csv_that_make_no_sense_are_refused() {
         ("columns", "name"),
         ("columns", "[]"),
         ("columns", "[1]"),
+        ("optional-columns", "name"),
+        ("optional-columns", r#"["name"]"#),
         ("multiline", "yes"),
     ] {
         let options = [("path", "/x"), CSV, (name, value)];

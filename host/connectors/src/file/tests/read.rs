@@ -40,6 +40,18 @@ fn every_kind_of_path_finds_its_files_in_order() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_is_made_up_as_it_is_read_is_read_to_its_end() {
+    let version = Path::new("/proc/version");
+    assert_eq!(fs::metadata(version).unwrap().len(), 0);
+    let expected = fs::read_to_string(version).unwrap();
+    assert_eq!(texts(read(version, &[]).unwrap()), [expected.trim_end()]);
+    let restarted = read_with_restarts(Path::new("/proc/meminfo"), &[]);
+    assert!(restarted[0].starts_with(b"MemTotal:"));
+    assert!(restarted.len() > 3);
+}
+
+#[test]
 fn a_path_without_files_is_refused_before_the_job_starts() {
     let dir = files(&[("only/.hidden", ""), ("loop/a", ""), ("plain", "x\n")]);
     let at = |path: &str| dir.path().join(path);

@@ -11,13 +11,13 @@ use crate::file::commit::PartName;
 use crate::file::part::OpenPart;
 use crate::sink::{Committable, Sink, SinkWriter, WriterContext};
 
-fn sink(path: &Path, options: &[(&str, &str)]) -> FileSink {
+pub(super) fn sink(path: &Path, options: &[(&str, &str)]) -> FileSink {
     let mut all = vec![("path", path.to_str().unwrap())];
     all.extend(options);
     FileSink::parse(&spec("file", &all), &Access::unrestricted()).unwrap()
 }
 
-fn writer(sink: &FileSink, subtask: u32) -> Box<dyn SinkWriter> {
+pub(super) fn writer(sink: &FileSink, subtask: u32) -> Box<dyn SinkWriter> {
     let context = WriterContext {
         subtask,
         parallelism: 2,
@@ -27,7 +27,7 @@ fn writer(sink: &FileSink, subtask: u32) -> Box<dyn SinkWriter> {
     sink.writer(context).unwrap()
 }
 
-fn write(writer: &mut dyn SinkWriter, records: &[&str]) {
+pub(super) fn write(writer: &mut dyn SinkWriter, records: &[&str]) {
     let mut batch = Batch::default();
     records
         .iter()
@@ -36,14 +36,14 @@ fn write(writer: &mut dyn SinkWriter, records: &[&str]) {
 }
 
 /// What one subtask leaves to be committed.
-fn staged(sink: &FileSink, subtask: u32, records: &[&str]) -> Vec<Committable> {
+pub(super) fn staged(sink: &FileSink, subtask: u32, records: &[&str]) -> Vec<Committable> {
     let mut writer = writer(sink, subtask);
     write(writer.as_mut(), records);
     writer.finish().unwrap()
 }
 
 /// The files of a directory with their content, `name=content`, hidden ones by name only.
-fn listing(dir: &Path) -> Vec<String> {
+pub(super) fn listing(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path());
@@ -176,7 +176,8 @@ fn existing_part_files_are_kept_replaced_or_in_the_way() {
     assert_eq!(
         error,
         "output directory `DIR` already holds part files, for instance `part-0-0.txt`; choose another \
-         directory or set `on-existing` to `overwrite` or `append`"
+         output directory or empty this one; the job's author can also let its sink `overwrite` or \
+         `append` with the option `on-existing`"
     );
     for (mode, expected) in [
         (
@@ -256,10 +257,10 @@ fn a_commit_that_stops_says_what_stands_and_goes_on_when_repeated() {
     let shown = error.replace(dir.path().to_str().unwrap(), "DIR");
     assert_eq!(
         shown,
-        "made 1 of 3 part files visible in `DIR` (part-0-0.txt stand under their final names, \
-         .part-1-0.txt.inprogress-run-1-0, .part-2-0.txt.inprogress-run-1-0 do not and remain hidden); \
-         repeating the commit goes on from there: output directory `DIR` already holds part files, for \
-         instance `part-1-0.txt`; choose another directory or set `on-existing` to `overwrite` or `append`"
+        "made 1 of 3 part files visible in `DIR` (visible: part-0-0.txt; not visible: part-1-0.txt, \
+         part-2-0.txt): output directory `DIR` already holds part files, for instance `part-1-0.txt`; \
+         choose another output directory or empty this one; the job's author can also let its sink \
+         `overwrite` or `append` with the option `on-existing`"
     );
     fs::remove_file(dir.path().join("part-1-0.txt")).unwrap();
     sink.commit(parts.clone()).unwrap();
@@ -276,6 +277,19 @@ fn a_commit_that_stops_says_what_stands_and_goes_on_when_repeated() {
         error.contains("is gone, and no `part-2-0.txt` of 4 bytes stands in its place"),
         "{error}"
     );
+}
+
+#[test]
+fn discarding_after_a_commit_that_stopped_removes_only_what_is_hidden() {
+    let dir = tempfile::tempdir().unwrap();
+    let sink = sink(dir.path(), &[]);
+    let mut parts = staged(&sink, 0, &["zero"]);
+    parts.extend(staged(&sink, 1, &["one"]));
+    fs::write(dir.path().join("part-1-0.txt"), "in the way\n").unwrap();
+    sink.commit(parts.clone()).unwrap_err();
+    sink.discard(parts).unwrap();
+    let left = ["part-0-0.txt=zero\n", "part-1-0.txt=in the way\n"];
+    assert_eq!(listing(dir.path()), left);
 }
 
 #[test]
@@ -379,7 +393,8 @@ fn a_device_that_is_full_is_named() {
     let error = told(part.write_out().unwrap_err());
     assert_eq!(
         error,
-        "cannot write `/dev/full`: No space left on device (os error 28)"
+        "cannot write `/dev/full`: No space left on device (os error 28); free space there or choose a \
+         directory on another disk"
     );
 }
 
@@ -404,12 +419,64 @@ fn a_full_disk_ends_the_writer_and_leaves_nothing() {
     let error = writer.write(&batch.view()).map_err(told);
     let before = listing(dir.path());
     drop(writer);
+    drop(sink);
     let after = listing(dir.path());
     assert!(mount(&[], "umount"));
     let error = error.unwrap_err();
     assert!(
-        error.ends_with("inprogress-run-1-0`: No space left on device (os error 28)"),
+        error.contains("inprogress-run-1-0`: No space left on device (os error 28); free space"),
         "{error}"
     );
     assert_eq!((before.len(), after.len()), (1, 0));
+}
+
+#[test]
+fn a_record_that_would_read_back_as_several_is_refused() {
+    let mut batch = Batch::default();
+    batch.push(b"fine");
+    batch.push(b"two\nlines");
+    for (format, refused) in [("lines", true), ("json-lines", true), ("csv", false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let sink = sink(dir.path(), &[("format", format)]);
+        let mut writer = writer(&sink, 0);
+        let Err(error) = writer.write(&batch.view()) else {
+            assert!(!refused, "{format}");
+            continue;
+        };
+        assert!(refused, "{format}");
+        let shown = told(error).replace(dir.path().to_str().unwrap(), "DIR");
+        assert_eq!(
+            shown,
+            "a record for `DIR` holds a line end and would read back as several: `two\\nlines`; take it \
+             out, or write CSV or JSON, which keep such a record together"
+        );
+    }
+}
+
+#[test]
+fn limits_of_the_machine_come_with_what_to_do() {
+    for (number, fix) in [
+        (
+            28,
+            "; free space there or choose a directory on another disk",
+        ),
+        (
+            27,
+            "; raise the limit of a file's size (`ulimit -f`) or write smaller files (`roll-bytes`)",
+        ),
+        (
+            24,
+            "; raise the limit of open files (`ulimit -n`) or lower the parallelism",
+        ),
+        (
+            23,
+            "; close other programs, the whole system has too many files open",
+        ),
+        (13, "Permission denied (os error 13)"),
+    ] {
+        let source = std::io::Error::from_raw_os_error(number);
+        let error = told(ConnectorError::io("make", Path::new("x"), source));
+        assert!(error.starts_with("cannot make `x`: "), "{error}");
+        assert!(error.ends_with(fix), "{error}");
+    }
 }
