@@ -362,7 +362,8 @@ fn what_a_sink_has_finished_is_staged_though_the_next_one_fails() {
     let failure = rig.task.run(&outcome).unwrap_err();
     assert_eq!(
         failure.to_string(),
-        "cannot finish `the disk`: no storage space"
+        "cannot finish `the disk`: no storage space; free space there or choose a directory on another \
+         disk"
     );
     let staged: Vec<OperatorId> = outcome
         .take_parts()
