@@ -4,18 +4,22 @@
 //! own (`format` of `wit/job.wit`, `edge`). Invariant: an encoder that fails may have written a part of
 //! the record; the caller truncates.
 
+mod columns;
 mod csv;
 mod fields;
+mod finite;
 
+use std::cell::Cell as Flag;
 use std::fmt::Display;
+use std::io;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+pub(crate) use columns::Columns;
 pub use csv::Csv;
 pub use fields::Fields;
-pub(crate) use fields::struct_fields;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use fields::{Cell, Problem};
 
@@ -115,9 +119,20 @@ impl Decode<String> for Text {
 }
 
 impl<T: Display> Encode<T> for Text {
+    /// A text with a line end would read back as two.
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), String> {
         use std::io::Write;
-        write!(out, "{value}").map_err(|e| e.to_string())
+        let start = out.len();
+        write!(out, "{value}").map_err(|e| e.to_string())?;
+        let text = &out[start..];
+        match memchr::memchr(b'\n', text) {
+            None => Ok(()),
+            Some(at) => Err(format!(
+                "a line cannot hold a line end, and this text has one at byte {at}: {}; write CSV or \
+                 JSON, or take line ends out",
+                excerpt(text)
+            )),
+        }
     }
 }
 
@@ -134,8 +149,28 @@ impl<T: DeserializeOwned> Decode<T> for Json {
 }
 
 impl<T: Serialize> Encode<T> for Json {
+    /// What is not a number would become `null`, which no number reads back from.
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), String> {
-        serde_json::to_writer(out, value).map_err(|e| e.to_string())
+        let has_null = Flag::new(false);
+        let spotter = SpotNull(&has_null);
+        let mut serializer = serde_json::Serializer::with_formatter(out, spotter);
+        value
+            .serialize(&mut serializer)
+            .map_err(|e| e.to_string())?;
+        if has_null.get() {
+            finite::check(value)?;
+        }
+        Ok(())
+    }
+}
+
+/// Compact JSON, and whether there is a `null` in it.
+struct SpotNull<'a>(&'a Flag<bool>);
+
+impl serde_json::ser::Formatter for SpotNull<'_> {
+    fn write_null<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.set(true);
+        writer.write_all(b"null")
     }
 }
 
@@ -192,4 +227,102 @@ fn excerpt(bytes: &[u8]) -> String {
         text.push_str(&chunk.invalid().escape_ascii().to_string());
     }
     format!("`{text}{more}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn check<T>(codec: impl Encode<T>, value: T, expected: Result<&str, &str>) {
+        let mut out = b"before".to_vec();
+        let outcome = codec.encode(&value, &mut out);
+        match expected {
+            Ok(record) => {
+                assert_eq!(outcome, Ok(()));
+                assert_eq!(String::from_utf8(out).unwrap(), format!("before{record}"));
+            }
+            Err(problem) => assert_eq!(outcome, Err(problem.to_owned())),
+        }
+    }
+
+    #[derive(Serialize)]
+    struct Quote {
+        symbol: &'static str,
+        price: f64,
+        note: Option<f32>,
+        levels: Vec<Level>,
+    }
+
+    #[derive(Serialize)]
+    enum Level {
+        At(f64),
+        Between { low: f64, high: f64 },
+    }
+
+    fn quote(price: f64, note: Option<f32>, levels: Vec<Level>) -> Quote {
+        let symbol = "A";
+        Quote {
+            symbol,
+            price,
+            note,
+            levels,
+        }
+    }
+
+    #[test]
+    fn json_refuses_what_it_cannot_express_and_names_the_field() {
+        let told = |what: &str| {
+            format!("{what}, which JSON cannot express; use an `Option`, or leave such records out")
+        };
+        check(
+            Json,
+            quote(1.5, None, vec![Level::At(2.0)]),
+            Ok(r#"{"symbol":"A","price":1.5,"note":null,"levels":[{"At":2.0}]}"#),
+        );
+        for (value, what) in [
+            (quote(f64::NAN, None, vec![]), "field `price` is NaN"),
+            (
+                quote(1.0, Some(f32::NEG_INFINITY), vec![]),
+                "field `note` is -inf",
+            ),
+            (
+                quote(1.0, None, vec![Level::At(1.0), Level::At(f64::INFINITY)]),
+                "field `levels.1.At` is inf",
+            ),
+            (
+                quote(
+                    1.0,
+                    None,
+                    vec![Level::Between {
+                        low: 0.0,
+                        high: f64::NAN,
+                    }],
+                ),
+                "field `levels.0.Between.high` is NaN",
+            ),
+        ] {
+            check(Json, value, Err(&told(what)));
+        }
+        check(Json, f64::NAN, Err(&told("the record is NaN")));
+        check(Json, ("a", f64::NAN), Err(&told("field `1` is NaN")));
+        let map = BTreeMap::from([("k", Some(f64::NAN)), ("a", None)]);
+        check(Json, map, Err(&told("field `k` is NaN")));
+        check(Json, serde_json::json!({ "a": null }), Ok(r#"{"a":null}"#));
+    }
+
+    #[test]
+    fn a_line_is_one_line() {
+        check(Text, "plain\ttext\r", Ok("plain\ttext\r"));
+        check(Text, 17, Ok("17"));
+        check(
+            Text,
+            "two\nlines",
+            Err(
+                "a line cannot hold a line end, and this text has one at byte 3: `two\\nlines`; write CSV \
+                 or JSON, or take line ends out",
+            ),
+        );
+    }
 }

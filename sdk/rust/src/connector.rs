@@ -3,13 +3,17 @@
 //! A builder here only collects options; the host checks them when the job is submitted and says which
 //! option is wrong. Invariant: what a connector can do is written down once, in the host.
 
+mod print;
+
 use std::marker::PhantomData;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bindings::exports::wasmill::dataflow::job::Connector;
-use crate::codec::{Csv, Decode, Encode, Fields, Json, Postcard, Record, Text, struct_fields};
+use crate::codec::{Columns, Csv, Decode, Encode, Fields, Json, Postcard, Record, Text};
+
+pub use print::{Debugged, Print};
 
 /// A connector that reads records of type `T`.
 pub trait Source<T> {
@@ -81,7 +85,8 @@ pub struct CsvLines;
 pub struct JsonLines;
 
 impl File<Lines> {
-    /// Lines of text: reads `String`s, writes anything that can be displayed.
+    /// Lines of text: reads `String`s, writes anything that can be displayed. A job that writes a text
+    /// with a line end in it fails: it would read back as two.
     pub fn lines(path: impl Into<String>) -> Self {
         Self::new("lines", path.into())
     }
@@ -89,8 +94,9 @@ impl File<Lines> {
 
 impl File<CsvLines> {
     /// Comma-separated values. A source reads a header line in each file and then rows: into a struct
-    /// by the names of its fields, into a tuple or list by position. A sink writes a struct's or a
-    /// tuple's fields in order.
+    /// by the names of its fields, into a tuple or list by position. A file may lack the columns of
+    /// fields that are `Option`s or have a `#[serde(default)]`; one that lacks another ends the job. A
+    /// sink writes a struct's or a tuple's fields in order.
     pub fn csv(path: impl Into<String>) -> Self {
         Self::new("csv", path.into())
     }
@@ -113,7 +119,8 @@ impl File<CsvLines> {
 }
 
 impl File<JsonLines> {
-    /// One JSON document per line.
+    /// One JSON document per line. A job that writes a float that is not finite fails: JSON has no word
+    /// for it, and `null` would not read back.
     pub fn json_lines(path: impl Into<String>) -> Self {
         Self::new("json-lines", path.into())
     }
@@ -169,12 +176,14 @@ impl<T: DeserializeOwned + 'static> Source<T> for File<CsvLines> {
     type Codec = Fields;
 
     fn into_parts(self) -> (Connector, Fields) {
-        let columns = struct_fields::<T>();
-        let names = columns.map(|columns| serde_json::json!(columns).to_string());
-        let file = match names {
-            Some(names) => self.option("columns", names),
-            None => self,
+        let Some(Columns { names, optional }) = Columns::of::<T>() else {
+            return (self.connector, Fields { columns: None });
         };
+        let mut file = self.option("columns", serde_json::json!(names));
+        if !optional.is_empty() {
+            file = file.option("optional-columns", serde_json::json!(optional));
+        }
+        let columns = Some(names);
         (file.connector, Fields { columns })
     }
 }
@@ -366,51 +375,6 @@ impl<T: DeserializeOwned + 'static> Source<T> for Datagen {
     }
 }
 
-/// Prints records to the standard output, as they display.
-#[derive(Debug, Clone)]
-pub struct Print(Connector);
-
-impl Default for Print {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Print {
-    /// Prints one record per line.
-    pub fn new() -> Self {
-        Self(connector("print"))
-    }
-
-    /// Puts a text before each line.
-    pub fn prefix(mut self, prefix: &str) -> Self {
-        self.0
-            .options
-            .push(("prefix".to_owned(), prefix.to_owned()));
-        self
-    }
-}
-
-impl<T: std::fmt::Debug + 'static> Sink<T> for Print {
-    const FORMAT: &'static str = "text";
-    type Codec = Debugged;
-
-    fn into_parts(self) -> (Connector, Debugged) {
-        (self.0, Debugged)
-    }
-}
-
-/// Writes records as `{:?}` does, as a person wants to see tuples and structs.
-#[derive(Debug, Clone, Copy)]
-pub struct Debugged;
-
-impl<T: std::fmt::Debug> Encode<T> for Debugged {
-    fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), String> {
-        use std::io::Write;
-        write!(out, "{value:?}").map_err(|e| e.to_string())
-    }
-}
-
 /// Drops records; for measuring.
 #[derive(Debug, Clone, Copy)]
 pub struct Blackhole;
@@ -476,5 +440,32 @@ impl<T, C: Decode<T>> Source<T> for Custom<C> {
 
     fn into_parts(self) -> (Connector, C) {
         (self.connector, self.codec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_struct_asks_for_its_columns_and_says_which_may_be_missing() {
+        #[derive(serde::Deserialize)]
+        #[expect(dead_code, reason = "only its fields' names count")]
+        struct Trade {
+            symbol: String,
+            note: Option<String>,
+        }
+        let options = |mut connector: Connector| connector.options.split_off(2);
+        let (source, _) = Source::<Trade>::into_parts(File::csv("x"));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            options(source),
+            [
+                pair("columns", r#"["symbol","note"]"#),
+                pair("optional-columns", r#"["note"]"#)
+            ]
+        );
+        let (source, _) = Source::<(String, u8)>::into_parts(File::csv("x"));
+        assert_eq!(options(source), []);
     }
 }

@@ -1,13 +1,17 @@
 //! Rows of text fields, as the host's CSV source sends them, read into `serde` types.
 //!
 //! A field is an LEB128 length and its bytes. Where the program's type is a struct, the host sends just
-//! the struct's fields, in their order ([`struct_fields`]); otherwise name and value take turns.
+//! the struct's fields, in their order ([`super::Columns`]); otherwise name and value take turns. They
+//! also do behind [`NAMED`], with which the rows of a file start that lacks some of the fields.
 //! Invariant: a field is parsed as the type asks, never guessed.
 
 use serde::de::{self, DeserializeOwned, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::{Decode, excerpt};
+
+/// The start of a row of names and values: an empty value, written longer than any value is.
+const NAMED: &[u8] = &[0x80, 0x00];
 
 /// Reads rows of fields.
 #[derive(Debug, Clone, Copy)]
@@ -29,11 +33,7 @@ impl Fields {
     /// The values of a row as a line of a file would show them; the bytes as they are if the row is
     /// broken.
     fn show(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut row = Row {
-            rest: bytes,
-            columns: self.columns,
-            column: 0,
-        };
+        let mut row = Row::new(bytes, self.columns);
         let mut line = Vec::new();
         let mut fields = 0;
         loop {
@@ -44,11 +44,11 @@ impl Fields {
             };
             fields += 1;
             // Where the host sent names too, they and the values take turns.
-            let is_name = self.columns.is_none() && fields % 2 == 1;
+            let is_name = row.columns.is_none() && fields % 2 == 1;
             if is_name {
                 continue;
             }
-            if fields > 2 || (fields == 2 && self.columns.is_some()) {
+            if fields > 2 || (fields == 2 && row.columns.is_some()) {
                 line.push(b',');
             }
             line.extend_from_slice(field);
@@ -57,67 +57,56 @@ impl Fields {
 
     /// Reads a row; the error does not show it.
     pub(crate) fn read<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Problem> {
-        let mut row = Row {
-            rest: bytes,
-            columns: self.columns,
-            column: 0,
-        };
-        T::deserialize(&mut row)
+        T::deserialize(&mut Row::new(bytes, self.columns))
     }
-}
-
-/// The names of a struct's fields, as `serde` knows them; `None` for anything but a struct.
-pub(crate) fn struct_fields<T: DeserializeOwned>() -> Option<&'static [&'static str]> {
-    let mut found = None;
-    // The probe gives no value, so this never succeeds; the names are what it is for.
-    let _ = T::deserialize(Probe { found: &mut found });
-    found
-}
-
-struct Probe<'a> {
-    found: &'a mut Option<&'static [&'static str]>,
 }
 
 /// Why a row is not what the program's type asks for.
 pub(crate) type Problem = de::value::Error;
 
-impl<'de> de::Deserializer<'de> for Probe<'_> {
-    type Error = Problem;
-
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Problem> {
-        Err(de::Error::custom("a probe"))
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        fields: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Problem> {
-        *self.found = Some(fields);
-        Err(de::Error::custom("a probe"))
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
-}
-
 struct Row<'de> {
     rest: &'de [u8],
     columns: Option<&'static [&'static str]>,
+    /// How many fields came so far.
     column: usize,
+    /// The name that came last, where names come.
+    name: Option<&'de str>,
 }
 
 impl<'de> Row<'de> {
+    fn new(bytes: &'de [u8], columns: Option<&'static [&'static str]>) -> Self {
+        let (rest, columns) = match bytes.strip_prefix(NAMED) {
+            Some(rest) => (rest, None),
+            None => (bytes, columns),
+        };
+        Self {
+            rest,
+            columns,
+            column: 0,
+            name: None,
+        }
+    }
+
     fn next(&mut self) -> Result<Option<&'de str>, Problem> {
         let Some(field) = self.next_bytes()? else {
             return Ok(None);
         };
-        let text = std::str::from_utf8(field)
-            .map_err(|_| de::Error::custom(format!("column {} is not valid UTF-8", self.column)))?;
-        Ok(Some(text))
+        match std::str::from_utf8(field) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => {
+                let column = self.cell("").place();
+                Err(de::Error::custom(format!(
+                    "column {column} is not valid UTF-8"
+                )))
+            }
+        }
+    }
+
+    /// The name in front of a value.
+    fn next_name(&mut self) -> Result<Option<&'de str>, Problem> {
+        self.name = None;
+        self.name = self.next()?;
+        Ok(self.name)
     }
 
     fn next_bytes(&mut self) -> Result<Option<&'de [u8]>, Problem> {
@@ -145,11 +134,10 @@ impl<'de> Row<'de> {
     }
 
     fn cell(&self, text: &'de str) -> Cell<'de> {
-        let name = self
-            .columns
-            .and_then(|columns| columns.get(self.column - 1))
-            .copied();
-        Cell::new(text, name, self.column)
+        let Some(columns) = self.columns else {
+            return Cell::new(text, self.name, self.column.div_ceil(2));
+        };
+        Cell::new(text, columns.get(self.column - 1).copied(), self.column)
     }
 }
 
@@ -226,7 +214,7 @@ impl<'de> de::MapAccess<'de> for &mut Row<'de> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Problem> {
-        let Some(name) = self.next()? else {
+        let Some(name) = self.next_name()? else {
             return Ok(None);
         };
         seed.deserialize(name.into_deserializer()).map(Some)
@@ -255,7 +243,7 @@ impl<'de> de::SeqAccess<'de> for Values<'_, 'de> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Problem> {
-        if self.row.columns.is_none() && self.row.next()?.is_none() {
+        if self.row.columns.is_none() && self.row.next_name()?.is_none() {
             return Ok(None);
         }
         let Some(text) = self.row.next()? else {
@@ -268,21 +256,25 @@ impl<'de> de::SeqAccess<'de> for Values<'_, 'de> {
 /// One field; parsed when the type says as what.
 pub(crate) struct Cell<'de> {
     text: &'de str,
-    name: Option<&'static str>,
+    name: Option<&'de str>,
     column: usize,
 }
 
 impl<'de> Cell<'de> {
     /// The text of a column; columns count from 1.
-    pub(crate) fn new(text: &'de str, name: Option<&'static str>, column: usize) -> Self {
+    pub(crate) fn new(text: &'de str, name: Option<&'de str>, column: usize) -> Self {
         Self { text, name, column }
+    }
+
+    /// The column's name, or its number.
+    fn place(&self) -> String {
+        self.name
+            .map_or_else(|| self.column.to_string(), |name| format!("`{name}`"))
     }
 
     fn parse<T: std::str::FromStr>(&self, what: &str) -> Result<T, Problem> {
         self.text.trim().parse().map_err(|_| {
-            let column = self
-                .name
-                .map_or_else(|| self.column.to_string(), |name| format!("`{name}`"));
+            let column = self.place();
             de::Error::custom(format!("column {column} is `{}`, not {what}", self.text))
         })
     }
@@ -349,6 +341,7 @@ impl<'de> de::Deserializer<'de> for Cell<'de> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Columns;
     use super::*;
     use serde::Deserialize;
 
@@ -383,9 +376,7 @@ mod tests {
 
     #[test]
     fn rows_are_read_as_the_type_asks() {
-        let columns = struct_fields::<Trade>();
-        assert_eq!(columns, Some(&["symbol", "price", "note"][..]));
-        assert_eq!(struct_fields::<(String, u8)>(), None);
+        let columns = Columns::of::<Trade>().map(|columns| columns.names);
         let trade = |note| Trade {
             symbol: "A".to_owned(),
             price: 1.5,
@@ -401,7 +392,59 @@ mod tests {
         check(None, &["a", "1", "b", "2"], Ok((1, 2)));
         let map = std::collections::BTreeMap::from([("a".to_owned(), "1".to_owned())]);
         check(None, &["a", "1"], Ok(map));
-        check::<(u8, u8)>(None, &["a", "1", "b", "-2"], Err("column 4 is `-2`"));
+        check::<(u8, u8)>(None, &["a", "1", "b", "-2"], Err("column `b` is `-2`"));
         check::<(u8, u8)>(None, &["a", "1", "b", "-2"], Err(": `1,-2`"));
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Lenient {
+        id: u8,
+        note: Option<String>,
+        #[serde(default)]
+        lots: u32,
+        #[serde(default = "unknown")]
+        desk: String,
+    }
+
+    fn unknown() -> String {
+        "unknown".to_owned()
+    }
+
+    /// A row of a file that lacks columns.
+    fn check_named<T: DeserializeOwned + PartialEq + std::fmt::Debug>(
+        fields: &[&str],
+        expected: Result<T, &str>,
+    ) {
+        let columns = Columns::of::<Lenient>().map(|columns| columns.names);
+        let bytes = [NAMED, &row(fields)].concat();
+        match (Decode::<T>::decode(&Fields { columns }, &bytes), expected) {
+            (Ok(value), Ok(expected)) => assert_eq!(value, expected),
+            (Err(message), Err(expected)) => assert_eq!(message, expected),
+            (outcome, expected) => panic!("{outcome:?} instead of {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn columns_that_a_file_lacks_are_none_or_the_default() {
+        let record = |note: Option<&str>, lots, desk: &str| Lenient {
+            id: 7,
+            note: note.map(str::to_owned),
+            lots,
+            desk: desk.to_owned(),
+        };
+        check_named(&["id", "7"], Ok(record(None, 0, "unknown")));
+        check_named(
+            &["lots", "3", "id", "7", "desk", "x"],
+            Ok(record(None, 3, "x")),
+        );
+        check_named(
+            &["note", "n", "id", "7"],
+            Ok(record(Some("n"), 0, "unknown")),
+        );
+        check_named::<Lenient>(&["lots", "3"], Err("missing field `id`: `3`"));
+        check_named::<Lenient>(
+            &["lots", "many", "id", "7"],
+            Err("column `lots` is `many`, not an unsigned 32-bit integer: `many,7`"),
+        );
     }
 }
