@@ -12,7 +12,7 @@ use super::sources::{Source, sources};
 use crate::harness::root;
 
 /// The crates and which of the others each may import: `types` at the bottom, `node` on top.
-const EDGES: [(&str, &[&str]); 14] = [
+const EDGES: &[(&str, &[&str])] = &[
     ("wasmill-types", &[]),
     ("wasmill-graph", &["wasmill-types"]),
     ("wasmill-actor", &["wasmill-types"]),
@@ -32,10 +32,57 @@ const EDGES: [(&str, &[&str]); 14] = [
             "wasmill-connectors",
         ],
     ),
+    (
+        "wasmill-rpc",
+        &[
+            "wasmill-types",
+            "wasmill-graph",
+            "wasmill-actor",
+            "wasmill-network",
+        ],
+    ),
+    (
+        "wasmill-taskmanager",
+        &[
+            "wasmill-types",
+            "wasmill-graph",
+            "wasmill-actor",
+            "wasmill-state",
+            "wasmill-network",
+            "wasmill-rpc",
+            "wasmill-wasm",
+            "wasmill-connectors",
+            "wasmill-task",
+        ],
+    ),
+    (
+        "wasmill-jobmanager",
+        &[
+            "wasmill-types",
+            "wasmill-graph",
+            "wasmill-actor",
+            "wasmill-network",
+            "wasmill-rpc",
+        ],
+    ),
+    (
+        "wasmill-rest",
+        &[
+            "wasmill-types",
+            "wasmill-graph",
+            "wasmill-actor",
+            "wasmill-rpc",
+            "wasmill-jobmanager",
+        ],
+    ),
     ("wasmill-toolchain", &[]),
     (
         "wasmill-node",
         &[
+            "wasmill-rpc",
+            "wasmill-taskmanager",
+            "wasmill-jobmanager",
+            "wasmill-rest",
             "wasmill-types",
             "wasmill-graph",
             "wasmill-actor",
@@ -60,11 +107,13 @@ const EDGES: [(&str, &[&str]); 14] = [
 const GUEST: &str = "guest-examples/*";
 
 /// Dependencies from outside that live in one crate only, because they are large or must be contained.
-const CONTAINED: [(&str, &[&str]); 4] = [
+const CONTAINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasmill-wasm"]),
     ("wit-component", &["wasmill-toolchain"]),
     ("wit-bindgen", &["wasmill"]),
     ("clap", &["wasmill-node"]),
+    ("quinn", &["wasmill-network"]),
+    ("axum", &["wasmill-rest"]),
 ];
 
 #[derive(Deserialize)]
