@@ -19,6 +19,8 @@ pub const STACK_BYTES: usize = 4 << 20;
 pub enum ThreadKind {
     /// Runs one subtask of a job.
     Task,
+    /// Does one thing that may block or run a guest, for an actor that must not wait.
+    Errand,
     /// Moves the sandbox's epoch on, so that guest calls meet their deadlines.
     EpochTicker,
     /// Shows the progress of a job on the terminal.
@@ -30,6 +32,8 @@ pub enum ThreadKind {
 pub enum OnPanic {
     /// Fails the job that the thread works for; whoever joins it sees to that.
     FailsJob,
+    /// Fails the one thing that the thread does; whoever waits for it sees to that.
+    FailsWork,
     /// Ends the process at once.
     Aborts,
     /// Nothing but a line in the log.
@@ -41,6 +45,7 @@ impl ThreadKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Task => "task",
+            Self::Errand => "errand",
             Self::EpochTicker => "epoch",
             Self::Progress => "progress",
         }
@@ -51,6 +56,7 @@ impl ThreadKind {
         match self {
             // The subtask's state is dropped with its thread, so nothing half-done survives.
             Self::Task => OnPanic::FailsJob,
+            Self::Errand => OnPanic::FailsWork,
             // Without it a guest that spins can never be stopped again.
             Self::EpochTicker => OnPanic::Aborts,
             // The job does not depend on being watched.
@@ -128,16 +134,23 @@ impl<T> Worker<T> {
     }
 }
 
+/// Runs work whose panic somebody on this very thread has to know about; the error is what it said.
+///
+/// # Errors
+/// When the work panicked.
+pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    // What the work shared with others is guarded by locks and signals that outlive a panic.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| message_of(&*payload))
+}
+
 /// Runs the work and does what the table says about its panic.
 fn supervise<T>(kind: ThreadKind, thread: String, work: impl FnOnce() -> T) -> Result<T, Panicked> {
-    // What the work shared with others is guarded by locks and signals that outlive a panic.
-    let payload = match catch_unwind(AssertUnwindSafe(work)) {
+    let message = match catch(work) {
         Ok(result) => return Ok(result),
-        Err(payload) => payload,
+        Err(message) => message,
     };
-    let message = message_of(&*payload);
     match kind.on_panic() {
-        OnPanic::FailsJob => {}
+        OnPanic::FailsJob | OnPanic::FailsWork => {}
         OnPanic::Logged => tracing::error!(thread, message, "thread panicked"),
         OnPanic::Aborts => {
             tracing::error!(thread, message, "thread panicked, the process cannot go on");

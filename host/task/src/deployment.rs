@@ -1,93 +1,156 @@
-//! Builds the tasks of a job in one process, connects them, and starts them.
+//! Builds tasks of a job in this process, connects them, and starts them.
 //!
-//! In this order: `endpoints` (connectors parse their options, sources find their splits, sinks check
-//! their targets), `channels` (who sends to whom), `parts` (all that each task needs), `launch` (threads).
-//! What can fail without data fails before the first task runs. Invariant: of a job that does not start
-//! no thread, file or channel is left, though its sinks may have made their directories.
+//! A process runs some tasks of a job, or all of them. In this order: `channels` (who sends to whom, and
+//! where the other end is), `parts` (all that each task needs), `launch` (threads). Invariant: of tasks
+//! that do not start no thread or file is left, and whoever was to exchange records with them elsewhere
+//! sees their channels go.
 
 mod channels;
-mod endpoints;
 mod launch;
 mod parts;
+mod places;
 
 use std::sync::Arc;
 
-use wasmill_actor::{CancelToken, Clock, Rng};
-use wasmill_connectors::Access;
+use wasmill_actor::{CancelToken, Clock, Rng, Worker};
 use wasmill_graph::JobGraph;
-use wasmill_types::id::{JobId, OperatorId, TenantId};
-use wasmill_types::{HostError, TaskFailure};
+use wasmill_network::{Gate, Sender};
+use wasmill_types::id::{EdgeId, JobId, TenantId, VertexId};
 
+use crate::endpoints::Endpoints;
 use crate::guest::GuestCode;
-use crate::job::{JobFailure, RunningJob};
+use crate::job::watch::Watched;
 use crate::options::Options;
-use crate::plan::VertexPlan;
+use crate::outcome::{JobFailure, Observer};
+use crate::source::SplitSource;
 
-use endpoints::Endpoints;
-use parts::Builder;
+pub use places::{Place, Places};
 
-/// A job that is to run in this process.
-pub struct Deployment {
+/// A job, as the tasks of all processes see it.
+#[derive(Debug, Clone)]
+pub struct Job {
     /// Who owns it.
     pub tenant: TenantId,
     /// Its id.
     pub job_id: JobId,
     /// The graph.
     pub graph: JobGraph,
-    /// The code of its guest operators; may be missing when it has none.
-    pub code: Option<Arc<dyn GuestCode>>,
     /// The program's arguments.
     pub args: Vec<String>,
-    /// What its connectors may touch.
-    pub access: Access,
     /// Its settings.
     pub options: Options,
     /// The clock.
     pub clock: Clock,
-    /// The randomness of the run.
+    /// The randomness of the job.
     pub rng: Rng,
 }
 
-impl std::fmt::Debug for Deployment {
+/// The part of a job that runs in this process.
+pub struct Share<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// Its connectors.
+    pub endpoints: &'a Endpoints,
+    /// A name for this run of the tasks that no other run has, in letters, digits and `-`.
+    pub run: String,
+    /// The tasks to run here.
+    pub tasks: Vec<TaskSpec>,
+    /// Where the subtasks of the job run; those of `tasks` are here.
+    pub places: Places,
+    /// The way to tasks elsewhere.
+    pub remote: &'a dyn RemoteChannels,
+}
+
+/// A task to run.
+pub struct TaskSpec {
+    /// The vertex.
+    pub vertex: VertexId,
+    /// The subtask.
+    pub subtask: u32,
+    /// How often it was started before.
+    pub attempt: u32,
+    /// The code of its guest operators; may be missing when it has none.
+    pub code: Option<Arc<dyn GuestCode>>,
+    /// How many bytes of keyed state its guest may cache.
+    pub cache_bytes: u64,
+    /// Gives it splits, if it starts with a source.
+    pub splits: Option<Box<dyn SplitSource>>,
+    /// Hears what it does.
+    pub observer: Arc<dyn Observer>,
+    /// Stops it.
+    pub cancel: CancelToken,
+}
+
+/// A channel of a job, by its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChannelEnds {
+    /// The edge.
+    pub edge: EdgeId,
+    /// The subtask that writes.
+    pub producer: u32,
+    /// The subtask that reads.
+    pub consumer: u32,
+}
+
+/// The way to tasks in other processes. Nothing here fails or waits: a channel that cannot be made fails
+/// through its end that was handed over, with a reason.
+pub trait RemoteChannels {
+    /// What comes out of `gate`, a gate of one channel, is for the consumer elsewhere, who asks for it.
+    fn offer(&self, channel: ChannelEnds, gate: Gate);
+
+    /// What the producer at `peer`, as [`Place::At`] has it, makes is to be put into `sender`.
+    fn subscribe(&self, channel: ChannelEnds, peer: u16, sender: Sender);
+}
+
+/// A task that runs; dropping it lets it run on alone.
+#[derive(Debug)]
+pub struct RunningTask {
+    /// The name of its vertex, with its subtask.
+    pub name: String,
+    /// Its counters.
+    pub watched: Watched,
+    /// Its thread.
+    pub worker: Worker<()>,
+}
+
+/// Starts tasks of a job; they are in the order of the share's.
+///
+/// # Errors
+/// When a connector, the bundle or the machine refuses; nothing runs then.
+pub fn start(share: Share<'_>) -> Result<Vec<RunningTask>, JobFailure> {
+    let Share {
+        job,
+        endpoints,
+        run,
+        tasks,
+        places,
+        remote,
+    } = share;
+    let mut builder = parts::Builder::new(job, endpoints, &places, run)?;
+    let parts = tasks
+        .into_iter()
+        .map(|task| builder.task(task))
+        .collect::<Result<Vec<_>, _>>()?;
+    builder.connect(remote);
+    launch::launch(job, parts)
+}
+
+impl std::fmt::Debug for Share<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Deployment")
-            .field("job_id", &self.job_id)
+        f.debug_struct("Share")
+            .field("job", &self.job.job_id)
+            .field("tasks", &self.tasks)
             .finish_non_exhaustive()
     }
 }
 
-/// Starts a job.
-///
-/// # Errors
-/// When a connector, the bundle or the machine refuses; nothing runs then.
-pub fn deploy(job: Deployment) -> Result<RunningJob, JobFailure> {
-    let vertices = &job.graph.vertices;
-    let plans: Vec<VertexPlan> = vertices
-        .iter()
-        .map(|vertex| VertexPlan::new(&job.graph, vertex))
-        .collect();
-    let cancel = CancelToken::new();
-    let endpoints = Endpoints::open(&job, &plans)?;
-    let tasks = Builder::new(&job, &plans, &endpoints, &cancel).tasks()?;
-    launch::launch(&job, tasks, endpoints.sinks, cancel)
-}
-
-/// A failure with the vertex that it is about.
-fn at(vertex: &str, failure: impl Into<TaskFailure>) -> JobFailure {
-    JobFailure {
-        task: Some(vertex.to_owned()),
-        failure: failure.into(),
-    }
-}
-
-/// The failure of one operator of a vertex, which may have many.
-fn of_operator(job: &Deployment, id: OperatorId, failure: impl Into<TaskFailure>) -> TaskFailure {
-    match failure.into() {
-        TaskFailure::Host(error) => {
-            let name = &job.graph.operator(id).name;
-            HostError::new(format!("operator `{}`: {error}", name.escape_debug())).into()
-        }
-        other => other,
+impl std::fmt::Debug for TaskSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskSpec")
+            .field("vertex", &self.vertex)
+            .field("subtask", &self.subtask)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
     }
 }
 

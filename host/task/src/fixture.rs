@@ -34,6 +34,7 @@ pub(crate) fn host(outputs: Vec<Output>) -> TaskHost {
         clock: Clock::manual(0),
         rng: Rng::seeded(1),
         metrics: Arc::default(),
+        observer: Arc::new(()),
         max_record_bytes: 100,
         has_ended: false,
     }

@@ -16,10 +16,10 @@ use wasmill_types::{BatchView, BlobsView, Element, TaskFailure};
 
 use crate::event_time::OutputTime;
 use crate::metrics::{Histogram, TaskMetrics};
+use crate::outcome::Observer;
 use crate::output::Output;
 
 /// The host side of one task.
-#[derive(Debug)]
 pub struct TaskHost {
     /// Where the task's records go: first the outputs of its operators, then those that only the source
     /// connector of the task writes to.
@@ -38,10 +38,21 @@ pub struct TaskHost {
     pub rng: Rng,
     /// What the task counts.
     pub metrics: Arc<TaskMetrics>,
+    /// Hears what the task does.
+    pub observer: Arc<dyn Observer>,
     /// The largest record, in bytes.
     pub max_record_bytes: u32,
     /// Whether the end of the data was sent, after which nothing may be emitted.
     pub has_ended: bool,
+}
+
+impl std::fmt::Debug for TaskHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskHost")
+            .field("outputs", &self.outputs)
+            .field("has_ended", &self.has_ended)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TaskHost {
@@ -241,6 +252,7 @@ impl OperatorHost for TaskHost {
 
     /// The task's span names the job, vertex and subtask.
     fn log(&mut self, level: LogLevel, message: &str) -> Result<(), TaskFailure> {
+        self.observer.logged(level, message);
         match level {
             LogLevel::Error => tracing::error!(target: "guest", "{message}"),
             LogLevel::Warn => tracing::warn!(target: "guest", "{message}"),

@@ -1,83 +1,214 @@
-//! A job while it runs in this process, and how it ended.
+//! A whole job in this process: the part of a JobMaster that a run without a cluster needs.
 //!
-//! [`crate::deployment`] makes it; whoever runs the job waits for it, and may watch it ([`watch`]) and
-//! cancel it from other threads. Invariants: output becomes visible only when every task has finished;
-//! the failure that is reported is that of the task that failed first; a job that is dropped is stopped.
+//! Whoever runs the job [`deploy`]s it, waits for it, and may watch it ([`watch`]) and cancel it from
+//! other threads. Invariants: output becomes visible only when every task has finished; the failure that
+//! is reported is that of the task that failed first, which stops all others; a job that is dropped is
+//! stopped.
 
 pub mod watch;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use thiserror::Error;
-use wasmill_actor::threads::Worker;
-use wasmill_actor::{CancelToken, Clock};
-use wasmill_connectors::{Committable, Sink};
-use wasmill_types::id::OperatorId;
+use wasmill_actor::{CancelToken, Clock, Rng};
+use wasmill_connectors::{Access, Committable};
+use wasmill_graph::JobGraph;
+use wasmill_network::{Gate, Sender};
+use wasmill_types::id::{JobId, OperatorId, TenantId};
+use wasmill_types::operator::LogLevel;
 use wasmill_types::{HostError, TaskFailure};
 
-use crate::outcome::{FirstFailure, Outcome};
+use crate::deployment::{self, ChannelEnds, Places, RemoteChannels, RunningTask, Share, TaskSpec};
+use crate::endpoints::{Endpoints, JobSplits, Sinks};
+use crate::guest::GuestCode;
+use crate::options::Options;
+use crate::outcome::{Change, Ended, JobFailure, Observer, panicked};
+use crate::source::{SplitQueue, SplitSource};
 
-pub(crate) use watch::Watched;
 pub use watch::{JobSummary, JobWatch};
 
-/// Why a job failed: which task, and what it said.
-#[derive(Debug, Error, Clone)]
-#[error("{}{failure}", .task.as_ref().map(|task| format!("task `{task}`: ")).unwrap_or_default())]
-pub struct JobFailure {
-    /// The task that failed first: the name of its vertex, with its subtask if it had begun to run. None
-    /// when the job failed as a whole.
-    pub task: Option<String>,
-    /// What ended it.
-    pub failure: TaskFailure,
+/// A job that is to run in this process.
+pub struct Deployment {
+    /// Who owns it.
+    pub tenant: TenantId,
+    /// Its id.
+    pub job_id: JobId,
+    /// The graph.
+    pub graph: JobGraph,
+    /// The code of its guest operators; may be missing when it has none.
+    pub code: Option<Arc<dyn GuestCode>>,
+    /// The program's arguments.
+    pub args: Vec<String>,
+    /// What its connectors may touch.
+    pub access: Access,
+    /// Its settings.
+    pub options: Options,
+    /// The clock.
+    pub clock: Clock,
+    /// The randomness of the run.
+    pub rng: Rng,
 }
-
-/// A task that was started.
-pub(crate) struct TaskHandle {
-    pub(crate) name: String,
-    pub(crate) worker: Worker<()>,
-    pub(crate) outcome: Outcome,
-    pub(crate) watched: Watched,
-}
-
-/// A sink and the name of its operator.
-#[derive(Debug)]
-pub(crate) struct JobSink {
-    pub(crate) name: String,
-    pub(crate) sink: Box<dyn Sink>,
-}
-
-/// The sinks of a job.
-pub(crate) type JobSinks = BTreeMap<OperatorId, JobSink>;
-
-/// What is to be committed, by sink.
-type Parts = BTreeMap<OperatorId, Vec<Committable>>;
 
 /// A job that runs in this process.
 pub struct RunningJob {
     /// Empty once they have been joined.
-    tasks: Vec<TaskHandle>,
-    sinks: JobSinks,
+    tasks: Vec<RunningTask>,
+    sinks: Sinks,
     cancel: CancelToken,
-    first: FirstFailure,
+    ends: Ends,
     watch: JobWatch,
 }
 
-impl std::fmt::Debug for RunningJob {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunningJob")
-            .field("tasks", &self.tasks.len())
-            .finish_non_exhaustive()
+/// How the tasks of a job have ended; clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ends {
+    /// The number of the task that failed first.
+    first: Arc<OnceLock<usize>>,
+    /// By the number of the task.
+    ended: Arc<Mutex<BTreeMap<usize, Ended>>>,
+}
+
+/// Hears one task of the job.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    pub(crate) task: usize,
+    pub(crate) ends: Ends,
+    pub(crate) cancel: CancelToken,
+}
+
+/// What is to be committed, by sink.
+type Parts = BTreeMap<OperatorId, Vec<Committable>>;
+
+/// Starts a job.
+///
+/// # Errors
+/// When a connector, the bundle or the machine refuses; nothing runs then.
+pub fn deploy(deployment: Deployment) -> Result<RunningJob, JobFailure> {
+    let Deployment {
+        tenant,
+        job_id,
+        graph,
+        code,
+        args,
+        access,
+        options,
+        clock,
+        rng,
+    } = deployment;
+    let endpoints = Endpoints::open(&graph, &access)?;
+    let splits = endpoints.prepare(&graph, code.as_ref(), &args)?;
+    let run = format!("{:016x}", rng.fork(u64::MAX).next_u64());
+    let job = deployment::Job {
+        tenant,
+        job_id,
+        graph,
+        args,
+        options,
+        clock,
+        rng,
+    };
+    let (cancel, ends) = (CancelToken::new(), Ends::default());
+    let started = (job.clock.clone(), job.clock.monotonic());
+    let tasks = deployment::start(Share {
+        job: &job,
+        endpoints: &endpoints,
+        run,
+        tasks: specs(&job, splits, code.as_ref(), (&ends, &cancel)),
+        places: Places::all_here(&job.graph),
+        remote: &Nowhere,
+    })?;
+    Ok(RunningJob::new(
+        tasks,
+        endpoints.sinks,
+        cancel,
+        ends,
+        started,
+    ))
+}
+
+/// All tasks, those of upstream vertices first.
+fn specs(
+    job: &deployment::Job,
+    splits: JobSplits,
+    code: Option<&Arc<dyn GuestCode>>,
+    (ends, cancel): (&Ends, &CancelToken),
+) -> Vec<TaskSpec> {
+    let queue = |(vertex, splits)| (vertex, SplitQueue::new(splits));
+    let queues: BTreeMap<_, _> = splits.into_iter().map(queue).collect();
+    let vertices = job.graph.vertices.iter();
+    let subtasks = vertices
+        .flat_map(|vertex| (0..vertex.parallelism).map(move |subtask| (vertex.id, subtask)));
+    let spec = |(task, (vertex, subtask))| TaskSpec {
+        vertex,
+        subtask,
+        attempt: 0,
+        code: code.cloned(),
+        cache_bytes: job.options.cache_bytes,
+        splits: queues
+            .get(&vertex)
+            .map(|queue| Box::new(Arc::clone(queue)) as Box<dyn SplitSource>),
+        observer: Arc::new(Watcher {
+            task,
+            ends: ends.clone(),
+            cancel: cancel.clone(),
+        }),
+        cancel: cancel.clone(),
+    };
+    subtasks.enumerate().map(spec).collect()
+}
+
+/// There is nothing elsewhere.
+struct Nowhere;
+
+impl RemoteChannels for Nowhere {
+    fn offer(&self, _: ChannelEnds, gate: Gate) {
+        gate.fail("there are no other processes".into());
+    }
+
+    fn subscribe(&self, _: ChannelEnds, _: u16, sender: Sender) {
+        sender.fail("there are no other processes".into());
+    }
+}
+
+impl Observer for Watcher {
+    fn changed(&self, change: Change) {
+        match change {
+            Change::Initializing | Change::Running => {}
+            Change::Ended(ended) => {
+                let is_cause = matches!(&ended.failure, Some(failure)
+                    if !matches!(failure, TaskFailure::Cancelled));
+                self.ends.ended().insert(self.task, ended);
+                if is_cause {
+                    self.ends.first.get_or_init(|| self.task);
+                    self.cancel.cancel();
+                }
+            }
+        }
+    }
+
+    fn logged(&self, _: LogLevel, _: &str) {}
+}
+
+impl Ends {
+    /// The number of the task that failed first.
+    pub(crate) fn first(&self) -> Option<usize> {
+        self.first.get().copied()
+    }
+
+    fn ended(&self) -> MutexGuard<'_, BTreeMap<usize, Ended>> {
+        // Nothing panics under this lock.
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RunningJob {
     /// A job of tasks in the order of their numbers, which started when the clock showed this time.
     pub(crate) fn new(
-        tasks: Vec<TaskHandle>,
-        sinks: JobSinks,
+        tasks: Vec<RunningTask>,
+        sinks: Sinks,
         cancel: CancelToken,
-        first: FirstFailure,
+        ends: Ends,
         started: (Clock, Duration),
     ) -> Self {
         let watched = tasks.iter().map(|task| task.watched.clone());
@@ -86,7 +217,7 @@ impl RunningJob {
             tasks,
             sinks,
             cancel,
-            first,
+            ends,
         }
     }
 
@@ -121,18 +252,22 @@ impl RunningJob {
     fn join(&mut self) -> (Parts, Option<JobFailure>) {
         let mut parts = Parts::new();
         let mut failures = Vec::new();
-        for task in self.tasks.drain(..) {
-            let panicked = task.worker.join().err();
-            let panicked = panicked.map(|panicked| {
-                let message = panicked.message;
-                HostError::new(format!("panicked: {message}; please report this bug")).into()
-            });
-            for (sink, new) in task.outcome.take_parts() {
-                parts.entry(sink).or_default().extend(new);
-            }
-            failures.push((task.name, panicked.or_else(|| task.outcome.failure())));
+        for (number, task) in self.tasks.drain(..).enumerate() {
+            let joined = task.worker.join();
+            let ended = self.ends.ended().remove(&number);
+            let failure = match (joined, ended) {
+                (_, Some(ended)) => {
+                    for (sink, new) in ended.parts {
+                        parts.entry(sink).or_default().extend(new);
+                    }
+                    ended.failure
+                }
+                (Err(broken), None) => Some(panicked(&broken.message)),
+                (Ok(()), None) => None,
+            };
+            failures.push((task.name, failure));
         }
-        (parts, first(failures, self.first.task()))
+        (parts, first(failures, self.ends.first()))
     }
 
     /// Tries all sinks: what is complete is worth more visible than hidden (semantics §10.8). Nobody is
@@ -140,20 +275,17 @@ impl RunningJob {
     fn commit(&self, parts: Parts) -> Result<(), JobFailure> {
         let mut failures = Vec::new();
         let mut committed = Vec::new();
-        for (sink, parts) in parts {
-            let JobSink { name, sink } = &self.sinks[&sink];
-            let Err(error) = sink.commit(parts.clone()) else {
-                committed.push(format!("`{name}`"));
+        for (id, parts) in parts {
+            let Err(error) = self.sinks.commit(id, parts.clone()) else {
+                committed.push(format!("`{}`", self.sinks.name(id)));
                 continue;
             };
-            let error = HostError::from(error);
-            let rest = match sink.discard(parts).map_err(HostError::from) {
+            let discarded = self.sinks.get(id).discard(parts);
+            let rest = match discarded.map_err(HostError::from) {
                 Ok(()) => "what did not become visible was removed".to_owned(),
                 Err(error) => format!("what did not become visible could not be removed: {error}"),
             };
-            failures.push(format!(
-                "make the output of `{name}` visible: {error}; {rest}"
-            ));
+            failures.push(format!("{error}; {rest}"));
         }
         if failures.is_empty() {
             return Ok(());
@@ -171,12 +303,8 @@ impl RunningJob {
     }
 
     fn discard(&self, parts: Parts) {
-        for (sink, parts) in parts {
-            let JobSink { name, sink } = &self.sinks[&sink];
-            if let Err(error) = sink.discard(parts) {
-                let error = HostError::from(error);
-                tracing::warn!(sink = name, %error, "left unfinished output behind");
-            }
+        if let Err(error) = self.sinks.discard(parts.into_iter().collect()) {
+            tracing::warn!(%error, "left unfinished output behind");
         }
     }
 }
@@ -193,23 +321,40 @@ impl Drop for RunningJob {
     }
 }
 
-/// The failure of a job: that of the task that claimed it. Without one the job was cancelled, if any
-/// task ended early at all.
+/// The failure of a job: that of the task that was first. Without one the job was cancelled, if any task
+/// ended early at all.
 fn first(
-    failures: Vec<(String, Option<TaskFailure>)>,
-    claimed: Option<usize>,
+    mut failures: Vec<(String, Option<TaskFailure>)>,
+    first: Option<usize>,
 ) -> Option<JobFailure> {
-    let was_cut_short = failures.iter().any(|(_, failure)| failure.is_some());
-    let claimed = claimed.and_then(|task| failures.into_iter().nth(task));
-    match claimed {
-        Some((task, Some(failure))) => Some(JobFailure {
-            task: Some(task),
-            failure,
-        }),
-        Some((_, None)) | None => was_cut_short.then_some(JobFailure {
-            task: None,
-            failure: TaskFailure::Cancelled,
-        }),
+    let is_cause = |(_, failure): &(String, Option<TaskFailure>)| matches!(failure, Some(failure) if !matches!(failure, TaskFailure::Cancelled));
+    // A task that panicked where it told its end could not claim it.
+    let first = first.or_else(|| failures.iter().position(is_cause));
+    match first.map(|task| failures.swap_remove(task)) {
+        Some((task, Some(failure))) => Some(JobFailure::at(&task, failure)),
+        Some((_, None)) | None => {
+            let was_cut_short = failures.iter().any(|(_, failure)| failure.is_some());
+            was_cut_short.then_some(JobFailure {
+                task: None,
+                failure: TaskFailure::Cancelled,
+            })
+        }
+    }
+}
+
+impl std::fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Deployment")
+            .field("job_id", &self.job_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for RunningJob {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunningJob")
+            .field("tasks", &self.tasks.len())
+            .finish_non_exhaustive()
     }
 }
 

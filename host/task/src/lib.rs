@@ -11,15 +11,17 @@
 //! 7. a sink of the host, or a [`partition`] that spreads the records over channels ([`partitioner`])
 //!    and sends them on in frames.
 //!
-//! [`deployment`] builds the tasks of a job and connects them, by the [`plan`] of each vertex; [`job`] is
-//! the job while it runs, and [`outcome`] how a task ends and what that means for the job.
+//! [`deployment`] builds the tasks of a job that run in one process and connects them, by the [`plan`] of
+//! each vertex; [`endpoints`] are the job's connectors, and [`outcome`] how a task goes and ends.
+//! [`job`] runs a whole job in this process.
 //!
-//! Invariants: one OS thread runs a task and nothing else mutates it; a task waits on one signal, or for
-//! room in the middle of an `emit`, and cancelling ends both; no record waits longer than the buffer
-//! timeout for others, unless its channel is full; the first failure of a job is the one it reports.
+//! Invariants: one OS thread runs a task and nothing else mutates it; a task waits on one signal, for its
+//! next split, or for room in the middle of an `emit`, and cancelling ends all three; no record waits
+//! longer than the buffer timeout for others, unless its channel is full.
 
 pub mod deployment;
 pub mod direct;
+pub mod endpoints;
 pub mod event_time;
 #[cfg(test)]
 mod fixture;
@@ -38,7 +40,7 @@ pub mod source;
 pub mod task;
 pub mod valve;
 
-pub use deployment::{Deployment, deploy};
 pub use guest::GuestCode;
-pub use job::{JobFailure, JobSummary, RunningJob};
+pub use job::{Deployment, JobSummary, RunningJob, deploy};
 pub use options::Options;
+pub use outcome::JobFailure;

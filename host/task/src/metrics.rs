@@ -1,10 +1,12 @@
-//! What a task counts. Written by the task's thread, read by whoever shows progress.
+//! What a task counts, and where its time goes. Written by the task's thread, read by whoever shows
+//! progress.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use wasmill_actor::Clock;
 use wasmill_types::metric;
 
 /// The counters of one task.
@@ -22,7 +24,43 @@ pub struct TaskMetrics {
     pub records_sent: AtomicU64,
     /// When a source made its first records, by the monotonic clock.
     pub first_record: OnceLock<Duration>,
+    /// Where its time goes.
+    pub times: TaskTimes,
     guest: Mutex<GuestMetrics>,
+}
+
+/// Where the time of a task goes: it works unless it waits, and it looks at the clock only where it waits,
+/// which is rare in a task that has much to do.
+#[derive(Debug, Default)]
+pub struct TaskTimes {
+    /// When the task began, by the monotonic clock.
+    begun: OnceLock<Duration>,
+    /// When it ended.
+    ended: OnceLock<Duration>,
+    /// What it waited in all, in microseconds, by [`Wait`].
+    waited: [AtomicU64; 2],
+    /// While it waits: since when, in microseconds plus one, and twice that plus for what. Else 0.
+    waiting: AtomicU64,
+}
+
+/// What a task waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Input, or the time of a timer: it is idle.
+    Input = 0,
+    /// Room in an output: it is backpressured.
+    Room = 1,
+}
+
+/// Where the time of a task went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// It worked.
+    pub busy: Duration,
+    /// It waited for room in its outputs.
+    pub backpressured: Duration,
+    /// It waited for input.
+    pub idle: Duration,
 }
 
 /// What guest code names itself. The sandbox bounds the number of names.
@@ -102,7 +140,60 @@ impl TaskMetrics {
     }
 }
 
+impl TaskTimes {
+    /// The task begins.
+    pub(crate) fn begin(&self, now: Duration) {
+        self.begun.get_or_init(|| now);
+    }
+
+    /// The task has ended.
+    pub(crate) fn end(&self, now: Duration) {
+        self.ended.get_or_init(|| now);
+    }
+
+    /// Does what may wait.
+    pub(crate) fn wait<R>(&self, clock: &Clock, wait: Wait, may_wait: impl FnOnce() -> R) -> R {
+        let since = micros(clock.monotonic());
+        let waiting = (since + 1) << 1 | wait as u64;
+        self.waiting.store(waiting, Ordering::Relaxed);
+        let result = may_wait();
+        let waited = micros(clock.monotonic()).saturating_sub(since);
+        add(&self.waited[wait as usize], waited);
+        self.waiting.store(0, Ordering::Relaxed);
+        result
+    }
+
+    /// Where the time went up to now. About: a wait that ends while somebody looks may be missing.
+    pub fn spent(&self, now: Duration) -> Spent {
+        let Some(&begun) = self.begun.get() else {
+            return Spent::default();
+        };
+        let now = self.ended.get().copied().unwrap_or(now);
+        let mut waited = [0, 1].map(|wait: usize| self.waited[wait].load(Ordering::Relaxed));
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if waiting != 0 {
+            let since = (waiting >> 1) - 1;
+            waited[(waiting & 1) as usize] += micros(now).saturating_sub(since);
+        }
+        let [idle, backpressured] = waited.map(Duration::from_micros);
+        let total = now.saturating_sub(begun);
+        Spent {
+            busy: total.saturating_sub(idle).saturating_sub(backpressured),
+            backpressured,
+            idle,
+        }
+    }
+}
+
+/// Sixty-three bits of microseconds are enough for all time.
+fn micros(time: Duration) -> u64 {
+    time.as_micros() as u64
+}
+
 /// One thread writes, so a load and a store do without a locked instruction.
 fn add(counter: &AtomicU64, delta: u64) {
     counter.store(counter.load(Ordering::Relaxed) + delta, Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests;

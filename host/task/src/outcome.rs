@@ -1,122 +1,132 @@
-//! How a task ends, and which task's end is the job's.
+//! How a task goes, told to whoever deployed it, and how it ends.
 //!
-//! The thread of a task holds an [`Ending`] and leaves an [`Outcome`]; [`crate::job`] reads both when it
-//! has joined the thread. Invariants: the first task that fails of itself is the one the job reports,
-//! however late its thread is joined, and it stops all others, even if it panics; what a sink has
-//! finished is never forgotten, whatever happens to its task afterwards.
+//! The thread of a task tells its [`Observer`] each [`Change`], the end last. Invariants: every task that
+//! has a thread ends exactly once, even if it panics; what a sink has finished is never forgotten,
+//! whatever happens to its task afterwards; a task that was asked to stop ends as cancelled, whatever
+//! it met on the way out.
 //!
-//! A task that notices another's end (its channel's other side is gone) ends as cancelled. The other ended
-//! before its input did, so it failed, was cancelled, or noticed a third one's end in its turn: following
-//! these leads to a task that claims the failure, or to a job that somebody cancelled.
+//! A task that notices another's end (its channel's other side is gone) ends as cancelled too. The other
+//! ended before its input did, so it failed, was cancelled, or noticed a third one's end in its turn:
+//! following these leads to a task that tells its own failure, or to one that somebody cancelled.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use thiserror::Error;
 use wasmill_actor::CancelToken;
 use wasmill_connectors::Committable;
-use wasmill_types::TaskFailure;
 use wasmill_types::id::OperatorId;
+use wasmill_types::operator::LogLevel;
+use wasmill_types::{HostError, TaskFailure};
 
 /// What is to be committed for a sink.
 pub type Part = (OperatorId, Vec<Committable>);
 
-/// What a task leaves behind; clones are the same outcome.
-#[derive(Debug, Clone, Default)]
-pub struct Outcome(Arc<Mutex<State>>);
-
-#[derive(Debug, Default)]
-struct State {
-    parts: Vec<Part>,
-    failure: Option<TaskFailure>,
+/// Why a job failed: which task, and what it said.
+#[derive(Debug, Error, Clone)]
+#[error("{}{failure}", .task.as_ref().map(|task| format!("task `{task}`: ")).unwrap_or_default())]
+pub struct JobFailure {
+    /// The task that failed first: the name of its vertex, with its subtask if it had begun to run. None
+    /// when the job failed as a whole.
+    pub task: Option<String>,
+    /// What ended it.
+    pub failure: TaskFailure,
 }
+
+impl JobFailure {
+    /// A failure with the task or vertex that it is about.
+    pub(crate) fn at(task: &str, failure: impl Into<TaskFailure>) -> Self {
+        Self {
+            task: Some(task.to_owned()),
+            failure: failure.into(),
+        }
+    }
+}
+
+/// Hears what one task does, on the task's thread, which it must not keep waiting.
+pub trait Observer: Send + Sync {
+    /// The task has reached a state.
+    fn changed(&self, change: Change);
+
+    /// The bundle has logged a line.
+    fn logged(&self, level: LogLevel, message: &str);
+}
+
+/// Nobody.
+impl Observer for () {
+    fn changed(&self, _: Change) {}
+
+    fn logged(&self, _: LogLevel, _: &str) {}
+}
+
+/// A state that a task has reached.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// It has a thread; its operators are being made.
+    Initializing,
+    /// Its operators are open.
+    Running,
+    /// It is over, and its thread about to end.
+    Ended(Ended),
+}
+
+/// How a task has ended.
+#[derive(Debug, Clone, Default)]
+pub struct Ended {
+    /// Why it ended before its input did, if it did: [`TaskFailure::Cancelled`] when somebody else has
+    /// the reason.
+    pub failure: Option<TaskFailure>,
+    /// What its sinks have finished; not only of a task that ended well.
+    pub parts: Vec<Part>,
+}
+
+/// Where a task leaves what its sinks have finished; clones are the same place.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome(Arc<Mutex<Vec<Part>>>);
 
 impl Outcome {
     /// Keeps what a sink has finished.
     pub fn stage(&self, part: Part) {
-        self.state().parts.push(part);
+        self.parts().push(part);
     }
 
     /// Takes out everything that was staged.
     pub fn take_parts(&self) -> Vec<Part> {
-        std::mem::take(&mut self.state().parts)
+        std::mem::take(&mut self.parts())
     }
 
-    /// Why the task ended before its input did, if it did.
-    pub fn failure(&self) -> Option<TaskFailure> {
-        self.state().failure.clone()
+    /// The end of the task: what it returned, or the message of its panic.
+    pub(crate) fn end(
+        &self,
+        ended: Result<Result<(), TaskFailure>, String>,
+        cancel: &CancelToken,
+    ) -> Ended {
+        let failure = match ended {
+            Ok(Ok(())) => None,
+            // What fails in a task that is being stopped is of no interest any more.
+            Ok(Err(_)) | Err(_) if cancel.is_cancelled() => Some(TaskFailure::Cancelled),
+            Ok(Err(failure)) => Some(failure),
+            Err(message) => Some(panicked(&message)),
+        };
+        if let Some(failure) = &failure
+            && !matches!(failure, TaskFailure::Cancelled)
+        {
+            tracing::debug!(%failure, "task failed");
+        }
+        Ended {
+            failure,
+            parts: self.take_parts(),
+        }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn parts(&self) -> MutexGuard<'_, Vec<Part>> {
         // Nothing panics under this lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The task of a job that failed first; clones are the same place.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct FirstFailure(Arc<OnceLock<usize>>);
-
-impl FirstFailure {
-    pub(crate) fn task(&self) -> Option<usize> {
-        self.0.get().copied()
-    }
-}
-
-/// Held by the thread of a task. Dropped before it was told how the task ended, the task panicked.
-#[derive(Debug)]
-pub(crate) struct Ending {
-    task: usize,
-    first: FirstFailure,
-    cancel: CancelToken,
-    outcome: Outcome,
-    is_told: bool,
-}
-
-impl Ending {
-    /// The ending of the task with this number in its job.
-    pub(crate) fn new(
-        task: usize,
-        first: FirstFailure,
-        cancel: CancelToken,
-        outcome: Outcome,
-    ) -> Self {
-        Self {
-            task,
-            first,
-            cancel,
-            outcome,
-            is_told: false,
-        }
-    }
-
-    /// The task has ended.
-    pub(crate) fn tell(mut self, ended: Result<(), TaskFailure>) {
-        self.is_told = true;
-        let Err(failure) = ended else { return };
-        let is_consequence = matches!(failure, TaskFailure::Cancelled);
-        if !is_consequence {
-            tracing::debug!(%failure, "task failed");
-        }
-        self.outcome.state().failure = Some(failure);
-        if !is_consequence {
-            self.claim();
-        }
-    }
-
-    /// What fails in a job that is being stopped is of no interest any more.
-    fn claim(&self) {
-        if !self.cancel.is_cancelled() {
-            self.first.0.get_or_init(|| self.task);
-        }
-        self.cancel.cancel();
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if !self.is_told {
-            self.claim();
-        }
-    }
+/// The failure of a task that panicked.
+pub(crate) fn panicked(message: &str) -> TaskFailure {
+    HostError::new(format!("panicked: {message}; please report this bug")).into()
 }
 
 #[cfg(test)]

@@ -5,10 +5,13 @@
 //! emitted first is sent first, per channel; only [`ResultPartition::emit`] and
 //! [`ResultPartition::broadcast`] wait for room, and cancelling ends that.
 
-use wasmill_actor::{CancelToken, Signal};
-use wasmill_network::{SendError, Sender};
-use wasmill_types::{Batch, BatchView, Element, TaskFailure};
+use std::sync::Arc;
 
+use wasmill_actor::{CancelToken, Clock, Signal};
+use wasmill_network::{SendError, Sender, TrySendError};
+use wasmill_types::{Batch, BatchView, Element, HostError, TaskFailure};
+
+use crate::metrics::{TaskMetrics, Wait};
 use crate::partitioner::{Partitioner, Targets};
 
 /// The most records that are collected for one frame: it bounds frames of empty records.
@@ -26,6 +29,8 @@ pub struct ResultPartition {
     /// The channels that something was sent to since they were last seen with room; each once. The others
     /// have room for sure, because nobody else sends to them.
     unsure: Vec<usize>,
+    /// Counts the time that the task waits for room.
+    timed_by: Option<(Clock, Arc<TaskMetrics>)>,
 }
 
 #[derive(Debug)]
@@ -56,7 +61,15 @@ impl ResultPartition {
             frame_bytes: frame_bytes as usize,
             cancel,
             is_dirty: false,
+            timed_by: None,
         }
+    }
+
+    /// Counts the time that it waits for room.
+    #[must_use]
+    pub fn timed_by(mut self, clock: Clock, metrics: Arc<TaskMetrics>) -> Self {
+        self.timed_by = Some((clock, metrics));
+        self
     }
 
     /// Takes records that have been checked; waits where a frame is full and its channel too.
@@ -188,7 +201,22 @@ impl ResultPartition {
             channel.is_unsure = true;
             self.unsure.push(index);
         }
-        channel.sender.send(element, &self.cancel).map_err(stopped)
+        if self.cancel.is_cancelled() {
+            return Err(TaskFailure::Cancelled);
+        }
+        let element = match channel.sender.try_send(element) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(element)) => element,
+            Err(TrySendError::ReceiverGone { reason, .. }) => {
+                return Err(stopped(SendError::ReceiverGone { reason }));
+            }
+        };
+        let send = || channel.sender.send(element, &self.cancel);
+        let sent = match &self.timed_by {
+            Some((clock, metrics)) => metrics.times.wait(clock, Wait::Room, send),
+            None => send(),
+        };
+        sent.map_err(stopped)
     }
 }
 
@@ -196,10 +224,14 @@ fn is_full(frame: &Batch, frame_bytes: usize) -> bool {
     frame.data.len() >= frame_bytes || frame.len() >= MAX_FRAME_RECORDS
 }
 
-/// A reader that is gone has failed, and its own failure is the one to report.
+/// A reader that is gone has failed, and its own failure is the one to report; a way to the reader that
+/// broke is nobody else's to report.
 fn stopped(error: SendError) -> TaskFailure {
     match error {
-        SendError::Cancelled | SendError::ReceiverGone => TaskFailure::Cancelled,
+        SendError::Cancelled | SendError::ReceiverGone { reason: None } => TaskFailure::Cancelled,
+        SendError::ReceiverGone {
+            reason: Some(reason),
+        } => HostError::new(&*reason).into(),
     }
 }
 

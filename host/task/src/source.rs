@@ -1,7 +1,8 @@
 //! Where the records of a source task come from, and the splits that are still to be read.
 //!
-//! Splits wait in one queue per source operator and subtasks take the next when they are done with
-//! theirs, so a slow subtask reads fewer. Invariant: every split is taken by exactly one subtask.
+//! Splits wait with whoever leads the job, and subtasks ask for the next when they are done with theirs
+//! ([`SplitSource`]), so a slow subtask reads fewer. Invariant: every split is taken by exactly one
+//! subtask.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -12,23 +13,39 @@ use wasmill_types::operator::{Operator, PollStatus};
 use wasmill_types::{Batch, Blobs, GuestFailure, TaskFailure, metric};
 
 use crate::host::TaskHost;
-use crate::metrics::TaskMetrics;
+use crate::metrics::{TaskMetrics, Wait};
 
-/// The splits of a source operator that no subtask has taken yet.
+/// Gives a source task its splits.
+pub trait SplitSource: Send {
+    /// The next split, or none when all have been given out. May wait; cancelling the task ends that.
+    ///
+    /// # Errors
+    /// When the task was cancelled, or nobody answers.
+    fn next_split(&mut self) -> Result<Option<Split>, TaskFailure>;
+}
+
+/// The splits of a source operator that no subtask has taken yet, in the process that leads the job.
 #[derive(Debug)]
-pub struct SplitQueue<S>(Mutex<VecDeque<S>>);
+pub struct SplitQueue(Mutex<VecDeque<Split>>);
 
-impl<S> SplitQueue<S> {
+impl SplitQueue {
     /// A queue of these splits.
-    pub fn new(splits: impl IntoIterator<Item = S>) -> Arc<Self> {
+    pub fn new(splits: impl IntoIterator<Item = Split>) -> Arc<Self> {
         Arc::new(Self(Mutex::new(splits.into_iter().collect())))
     }
 
-    fn take(&self) -> Option<S> {
+    /// Takes the next.
+    pub fn take(&self) -> Option<Split> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop_front()
+    }
+}
+
+impl SplitSource for Arc<SplitQueue> {
+    fn next_split(&mut self) -> Result<Option<Split>, TaskFailure> {
+        Ok(self.take())
     }
 }
 
@@ -38,8 +55,8 @@ pub enum SourceRole {
     Connector(ConnectorSource),
     /// The bundle.
     Guest {
-        /// The splits that are left.
-        queue: Arc<SplitQueue<Vec<u8>>>,
+        /// Gives it splits.
+        splits: Box<dyn SplitSource>,
         /// How many records a poll makes.
         max_records: u32,
         /// Whether a split has been assigned that is not at its end.
@@ -60,8 +77,8 @@ impl std::fmt::Debug for SourceRole {
 pub struct ConnectorSource {
     /// Reads the splits.
     pub reader: Box<dyn SourceReader>,
-    /// The splits that are left.
-    pub queue: Arc<SplitQueue<Split>>,
+    /// Gives it splits.
+    pub splits: Box<dyn SplitSource>,
     /// How much one poll reads.
     pub budget: Budget,
     /// The inputs of the operator that the records go to.
@@ -106,16 +123,16 @@ impl SourceRole {
         match self {
             Self::Connector(source) => source.poll(operator, now_ms),
             Self::Guest {
-                queue,
+                splits,
                 max_records,
                 is_reading,
             } => {
                 if !*is_reading {
-                    let Some(split) = queue.take() else {
+                    let Some(split) = next(splits.as_mut(), operator.host())? else {
                         return Ok(PollStatus::Finished);
                     };
-                    operator
-                        .assign_splits(&std::iter::once(split.as_slice()).collect::<Blobs>())?;
+                    let split = std::iter::once(split.state.as_slice());
+                    operator.assign_splits(&split.collect::<Blobs>())?;
                     *is_reading = true;
                 }
                 let status = operator.poll(*max_records)?;
@@ -141,7 +158,7 @@ impl ConnectorSource {
         now_ms: i64,
     ) -> Result<PollStatus, TaskFailure> {
         if !self.is_reading {
-            let Some(split) = self.queue.take() else {
+            let Some(split) = next(self.splits.as_mut(), operator.host())? else {
                 return Ok(PollStatus::Finished);
             };
             tracing::debug!(split = split.name, "read split");
@@ -202,6 +219,12 @@ impl ConnectorSource {
             other => other,
         }
     }
+}
+
+/// Asks for the next split; the time that takes is one without input.
+fn next(splits: &mut dyn SplitSource, host: &TaskHost) -> Result<Option<Split>, TaskFailure> {
+    let times = &host.metrics.times;
+    times.wait(&host.clock, Wait::Input, || splits.next_split())
 }
 
 /// At the end of a split another may follow: the queue says at the next poll.

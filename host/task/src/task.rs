@@ -9,12 +9,13 @@ use std::time::Duration;
 use wasmill_actor::{CancelToken, Clock, Signal};
 use wasmill_network::Gate;
 use wasmill_types::operator::{Operator, PollStatus, TaskContext, TimeDomain};
-use wasmill_types::{Batch, Element, TaskFailure};
+use wasmill_types::{Batch, Element, HostError, TaskFailure};
 
 use crate::event_time::InputTime;
 use crate::host::TaskHost;
 use crate::mailbox::{Facts, Next, select};
-use crate::outcome::Outcome;
+use crate::metrics::Wait;
+use crate::outcome::{Change, Outcome};
 use crate::source::SourceRole;
 use crate::valve::{Passed, Valve};
 
@@ -85,6 +86,7 @@ impl Task {
     /// Whatever ended the task before that.
     pub fn run(mut self, outcome: &Outcome) -> Result<(), TaskFailure> {
         self.operator.open(&self.context)?;
+        self.operator.host().observer.changed(Change::Running);
         let mut progress = self.start();
         while progress.open_inputs > 0 {
             self.step(&mut progress)?;
@@ -128,7 +130,7 @@ impl Task {
             }
             Next::WaitForRoom(until) => {
                 self.operator.host().notify_when_room(&self.signal);
-                self.wait(until);
+                self.wait(Wait::Room, until);
                 Ok(())
             }
             Next::FireTimers => self
@@ -137,12 +139,16 @@ impl Task {
             Next::Poll => self.poll(progress, now),
             Next::Input(channel, element) => self.take(channel, element, progress),
             Next::Lost(lost) => {
-                // Its own failure is the one to report (see `outcome`).
-                tracing::debug!(channel = lost.channel, "a producer is gone before its end");
-                Err(TaskFailure::Cancelled)
+                tracing::debug!(%lost, "a producer is gone before its end");
+                Err(match lost.reason {
+                    // Its own failure is the one to report (see `outcome`).
+                    None => TaskFailure::Cancelled,
+                    // The way to it broke, which is nobody else's to report.
+                    Some(reason) => HostError::new(&*reason).into(),
+                })
             }
             Next::Wait(until) => {
-                self.wait(until);
+                self.wait(Wait::Input, until);
                 Ok(())
             }
         }
@@ -174,11 +180,12 @@ impl Task {
         now.saturating_add(Duration::from_millis(left.unsigned_abs()))
     }
 
-    fn wait(&self, until: Option<Duration>) {
-        match until {
+    fn wait(&mut self, wait: Wait, until: Option<Duration>) {
+        let times = &self.operator.host().metrics.times;
+        times.wait(&self.clock, wait, || match until {
             Some(deadline) => self.signal.wait_until(&self.clock, deadline),
             None => self.signal.wait(None),
-        };
+        });
     }
 
     fn poll(&mut self, progress: &mut Progress, now: Duration) -> Result<(), TaskFailure> {

@@ -47,6 +47,7 @@ fn a_name_from_outside_cannot_break_the_start() {
 fn every_kind_says_what_its_panic_does() {
     for (kind, name, on_panic) in [
         (ThreadKind::Task, "task", OnPanic::FailsJob),
+        (ThreadKind::Errand, "errand", OnPanic::FailsWork),
         (ThreadKind::EpochTicker, "epoch", OnPanic::Aborts),
         (ThreadKind::Progress, "progress", OnPanic::Logged),
     ] {

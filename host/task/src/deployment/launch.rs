@@ -1,51 +1,41 @@
-//! Starts the threads of a job's tasks.
+//! Starts the threads of tasks.
 //!
-//! Invariant: a thread that was started is joined, by the [`RunningJob`] or, when a later one does not
-//! start, here.
+//! Invariant: when a thread does not start, those that did are stopped and joined.
 
-use wasmill_actor::{CancelToken, ThreadKind, threads};
+use std::sync::Arc;
+
+use wasmill_actor::{ThreadKind, threads};
 use wasmill_types::{HostError, span};
 
 use super::parts::TaskParts;
-use super::{Deployment, at};
-use crate::job::{JobFailure, JobSinks, RunningJob, TaskHandle};
-use crate::outcome::{Ending, FirstFailure, Outcome};
-use crate::task::Task;
+use super::{Job, RunningTask};
+use crate::outcome::{Change, JobFailure, Outcome};
 
-/// Starts all tasks of a job.
-pub(super) fn launch(
-    job: &Deployment,
-    tasks: Vec<TaskParts>,
-    sinks: JobSinks,
-    cancel: CancelToken,
-) -> Result<RunningJob, JobFailure> {
-    let first = FirstFailure::default();
-    let started = (job.clock.clone(), job.clock.monotonic());
-    let mut handles = Vec::with_capacity(tasks.len());
-    let mut refused = None;
-    for (number, parts) in tasks.into_iter().enumerate() {
-        let outcome = Outcome::default();
-        let ending = Ending::new(number, first.clone(), cancel.clone(), outcome.clone());
-        match start(job, parts, ending, outcome, &cancel) {
-            Ok(handle) => handles.push(handle),
+/// Starts all tasks.
+pub(super) fn launch(job: &Job, tasks: Vec<TaskParts>) -> Result<Vec<RunningTask>, JobFailure> {
+    let mut running = Vec::with_capacity(tasks.len());
+    let mut cancels = Vec::with_capacity(tasks.len());
+    for parts in tasks {
+        let cancel = parts.cancel.clone();
+        match start(job, parts) {
+            Ok(task) => {
+                running.push(task);
+                cancels.push(cancel);
+            }
             Err(failure) => {
-                refused = Some(failure);
-                break;
+                cancels.iter().for_each(|cancel| cancel.cancel());
+                for task in running {
+                    // Its end is told to nobody: the failure is that of the start.
+                    let _ = task.worker.join();
+                }
+                return Err(failure);
             }
         }
     }
-    let running = RunningJob::new(handles, sinks, cancel, first, started);
-    // Dropping the job stops the tasks that did start.
-    refused.map_or(Ok(running), Err)
+    Ok(running)
 }
 
-fn start(
-    job: &Deployment,
-    parts: TaskParts,
-    ending: Ending,
-    outcome: Outcome,
-    cancel: &CancelToken,
-) -> Result<TaskHandle, JobFailure> {
+fn start(job: &Job, parts: TaskParts) -> Result<RunningTask, JobFailure> {
     let vertex = parts.vertex.clone();
     let (subtask, parallelism) = (parts.context.subtask, parts.context.parallelism);
     let name = format!("{vertex} ({}/{parallelism})", subtask + 1);
@@ -55,25 +45,38 @@ fn start(
         { span::JOB } = %job.job_id,
         { span::VERTEX } = vertex,
         { span::SUBTASK } = subtask,
+        { span::ATTEMPT } = parts.context.attempt,
     );
     let watched = parts.watched.clone();
     let signal = parts.inlet.signal.clone();
-    let woken_by_cancel = cancel.on_cancel(move || signal.notify());
-    let staged = outcome.clone();
+    let woken_by_cancel = parts.cancel.on_cancel(move || signal.notify());
     let body = move || {
         let _inside = span.entered();
         let _woken_by_cancel = woken_by_cancel;
-        let ended = parts.build().and_then(|task: Task| task.run(&staged));
-        ending.tell(ended);
+        run(parts);
     };
     let worker = threads::spawn(ThreadKind::Task, &name, body);
-    let worker = worker.map_err(|error| at(&vertex, HostError::new(with_source(&error))))?;
-    Ok(TaskHandle {
+    let refused = |error| JobFailure::at(&vertex, HostError::new(with_source(&error)));
+    let worker = worker.map_err(refused)?;
+    Ok(RunningTask {
         name,
-        worker,
-        outcome,
         watched,
+        worker,
     })
+}
+
+/// Runs a task on its thread, and tells how it goes.
+fn run(parts: TaskParts) {
+    let (observer, cancel) = (Arc::clone(&parts.observer), parts.cancel.clone());
+    let (metrics, clock) = (Arc::clone(&parts.watched.metrics), parts.clock.clone());
+    let outcome = Outcome::default();
+    observer.changed(Change::Initializing);
+    metrics.times.begin(clock.monotonic());
+    // The task is dropped in there: whoever reads from it or writes to it may see it go before its end
+    // is told, and takes that for a consequence.
+    let ended = threads::catch(|| parts.build().and_then(|task| task.run(&outcome)));
+    metrics.times.end(clock.monotonic());
+    observer.changed(Change::Ended(outcome.end(ended, &cancel)));
 }
 
 /// An error and what caused it, on one line.

@@ -1,7 +1,7 @@
-//! All that each task of a job is made of, short of the guest instance, which is made on the task's thread.
+//! All that each task is made of, short of the guest instance, which is made on the task's thread.
 //!
-//! Invariant: connectors open their readers and writers here, so that a job whose connectors refuse has not
-//! begun to run.
+//! Invariant: connectors open their readers and writers here, so that tasks whose connectors refuse have
+//! not begun to run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use wasmill_connectors::{Budget, ConnectorError, ReaderContext, WriterContext};
 use wasmill_graph::{ExecutionGraph, Vertex};
 use wasmill_state::{KeyedBackend, MemoryBackend, OwnedGroups, TimerService};
 use wasmill_types::operator::{Operator, TaskContext};
-use wasmill_types::{Batch, TaskFailure};
+use wasmill_types::{Batch, HostError, TaskFailure};
 
 use super::channels::{Channels, Inlet};
-use super::endpoints::{Endpoints, Splits, code};
-use super::{Deployment, at, of_operator};
+use super::{Job, Places, RemoteChannels, TaskSpec};
 use crate::direct::Direct;
+use crate::endpoints::{Endpoints, no_bundle, of_operator};
 use crate::event_time::OutputTime;
 use crate::guest::GuestCode;
 use crate::host::TaskHost;
-use crate::job::JobFailure;
 use crate::job::watch::{Role, Watched};
 use crate::metrics::TaskMetrics;
+use crate::outcome::{JobFailure, Observer};
 use crate::output::Output;
 use crate::partition::ResultPartition;
 use crate::partitioner::Partitioner;
 use crate::plan::{PlannedOutput, VertexPlan};
-use crate::source::{ConnectorSource, SourceRole};
+use crate::source::{ConnectorSource, SourceRole, SplitSource};
 use crate::task::Task;
 
 /// What a task is made of, on the way to its thread.
@@ -42,8 +42,9 @@ pub(super) struct TaskParts {
     routes: Vec<Vec<u32>>,
     source: Option<SourceRole>,
     buffer_timeout: Duration,
-    clock: Clock,
-    cancel: CancelToken,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) clock: Clock,
+    pub(super) cancel: CancelToken,
 }
 
 impl TaskParts {
@@ -75,12 +76,12 @@ impl TaskParts {
     }
 }
 
-/// Makes the parts of all tasks of a job.
+/// Makes the parts of tasks.
 pub(super) struct Builder<'a> {
-    job: &'a Deployment,
-    plans: &'a [VertexPlan],
+    job: &'a Job,
     endpoints: &'a Endpoints,
-    cancel: &'a CancelToken,
+    places: &'a Places,
+    plans: Vec<VertexPlan>,
     execution: ExecutionGraph,
     channels: Channels,
     /// A name for this run that no other run has.
@@ -89,57 +90,69 @@ pub(super) struct Builder<'a> {
 
 /// One subtask of a vertex.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct Site<'a> {
     vertex: &'a Vertex,
     plan: &'a VertexPlan,
-    subtask: u32,
+    spec: &'a TaskSpec,
 }
 
 impl<'a> Builder<'a> {
     pub(super) fn new(
-        job: &'a Deployment,
-        plans: &'a [VertexPlan],
+        job: &'a Job,
         endpoints: &'a Endpoints,
-        cancel: &'a CancelToken,
-    ) -> Self {
+        places: &'a Places,
+        run: String,
+    ) -> Result<Self, JobFailure> {
         let execution = ExecutionGraph::expand(&job.graph);
         let capacity = job.options.channel_capacity.get();
-        Self {
+        let channels = Channels::new(&job.graph, &execution, places, capacity);
+        let failed = |error: HostError| JobFailure {
+            task: None,
+            failure: error.into(),
+        };
+        let vertices = job.graph.vertices.iter();
+        Ok(Self {
             job,
-            plans,
             endpoints,
-            cancel,
-            channels: Channels::connect(&job.graph, &execution, capacity),
+            places,
+            plans: vertices
+                .map(|vertex| VertexPlan::new(&job.graph, vertex))
+                .collect(),
+            channels: channels.map_err(failed)?,
             execution,
-            run: format!("{:016x}", job.rng.fork(u64::MAX).next_u64()),
-        }
+            run,
+        })
     }
 
-    /// The tasks, those of upstream vertices first.
-    pub(super) fn tasks(mut self) -> Result<Vec<TaskParts>, JobFailure> {
-        let mut tasks = Vec::new();
-        for (vertex, plan) in self.job.graph.vertices.iter().zip(self.plans) {
-            for subtask in 0..vertex.parallelism {
-                let place = Place {
-                    vertex,
-                    plan,
-                    subtask,
-                };
-                let parts = self.task(place);
-                tasks.push(parts.map_err(|failure| at(&vertex.name, failure))?);
-            }
-        }
-        Ok(tasks)
-    }
-
-    fn task(&mut self, place: Place<'_>) -> Result<TaskParts, TaskFailure> {
-        let Place {
+    /// The parts of a task, which is one of those that are here.
+    pub(super) fn task(&mut self, mut spec: TaskSpec) -> Result<TaskParts, JobFailure> {
+        let vertex = self.job.graph.vertex(spec.vertex);
+        // Taken out while `self` is borrowed, which costs nothing.
+        let plan = std::mem::take(&mut self.plans[spec.vertex.0 as usize]);
+        let splits = spec.splits.take();
+        let site = Site {
             vertex,
-            plan,
-            subtask,
-        } = place;
+            plan: &plan,
+            spec: &spec,
+        };
+        let parts = self.parts(site, splits);
+        self.plans[spec.vertex.0 as usize] = plan;
+        parts.map_err(|failure| JobFailure::at(&vertex.name, failure))
+    }
+
+    /// Hands the ends of channels whose other end is elsewhere to the network.
+    pub(super) fn connect(self, remote: &dyn RemoteChannels) {
+        self.channels.connect(remote);
+    }
+
+    fn parts(
+        &mut self,
+        site: Site<'_>,
+        splits: Option<Box<dyn SplitSource>>,
+    ) -> Result<TaskParts, TaskFailure> {
+        let Site { vertex, plan, spec } = site;
         let options = &self.job.options;
-        let source = self.source(place)?;
+        let source = self.source(site, splits)?;
         let watched = Watched {
             metrics: Arc::default(),
             role: match &source {
@@ -148,34 +161,35 @@ impl<'a> Builder<'a> {
                 Some(SourceRole::Guest { .. }) => Role::GuestSource,
             },
         };
-        let needs_code = !plan.guests.is_empty();
+        let code = match &spec.code {
+            _ if plan.guests.is_empty() => None,
+            Some(code) => Some(Arc::clone(code)),
+            None => return Err(no_bundle().into()),
+        };
         let outputs = 0..plan.operator_outputs as u32;
         Ok(TaskParts {
             vertex: vertex.name.clone(),
-            context: self.context(place),
-            inlet: self.channels.take_inlet(vertex.id, subtask),
-            host: self.host(place, &watched.metrics)?,
+            context: self.context(site),
+            inlet: self.channels.take_inlet(vertex.id, spec.subtask),
+            host: self.host(site, &watched.metrics)?,
             watched,
-            code: needs_code.then(|| code(self.job).cloned()).transpose()?,
+            code,
             routes: vec![outputs.collect(); plan.inputs.len()],
             source,
             buffer_timeout: options.buffer_timeout,
+            observer: Arc::clone(&spec.observer),
             clock: self.job.clock.clone(),
-            cancel: self.cancel.clone(),
+            cancel: spec.cancel.clone(),
         })
     }
 
     fn host(
         &mut self,
-        place: Place<'_>,
+        site: Site<'_>,
         metrics: &Arc<TaskMetrics>,
     ) -> Result<TaskHost, TaskFailure> {
-        let Place {
-            vertex,
-            plan,
-            subtask,
-        } = place;
-        let options = &self.job.options;
+        let Site { vertex, plan, spec } = site;
+        let (subtask, options) = (spec.subtask, &self.job.options);
         let groups = OwnedGroups::new(subtask, vertex.parallelism, vertex.max_parallelism);
         let backend = || MemoryBackend::new(groups.clone(), &options.state);
         let state: Option<Box<dyn KeyedBackend>> =
@@ -186,7 +200,7 @@ impl<'a> Builder<'a> {
         let outputs = plan.outputs.iter();
         Ok(TaskHost {
             outputs: outputs
-                .map(|output| self.output(*output, place))
+                .map(|output| self.output(*output, site, metrics))
                 .collect::<Result<_, _>>()?,
             operator_outputs: plan.operator_outputs,
             event_time: OutputTime::default(),
@@ -195,88 +209,101 @@ impl<'a> Builder<'a> {
             clock: self.job.clock.clone(),
             rng: self.rng(Stream::Task, vertex.id.0, subtask),
             metrics: Arc::clone(metrics),
+            observer: Arc::clone(&spec.observer),
             max_record_bytes: options.max_record_bytes,
             has_ended: false,
         })
     }
 
-    fn output(&mut self, output: PlannedOutput, place: Place<'_>) -> Result<Output, TaskFailure> {
-        let subtask = place.subtask;
+    fn output(
+        &mut self,
+        output: PlannedOutput,
+        site: Site<'_>,
+        metrics: &Arc<TaskMetrics>,
+    ) -> Result<Output, TaskFailure> {
+        let subtask = site.spec.subtask;
         match output {
             PlannedOutput::Sink(id, _) => {
-                let writer = self.endpoints.sinks[&id].sink.writer(WriterContext {
+                let writer = self.endpoints.sinks.get(id).writer(WriterContext {
                     subtask,
-                    parallelism: place.vertex.parallelism,
-                    attempt: 0,
+                    parallelism: site.vertex.parallelism,
+                    attempt: site.spec.attempt,
                     run: self.run.clone(),
                 });
-                let writer = writer.map_err(|error| of_operator(self.job, id, error))?;
+                let writer = writer.map_err(|error| of_operator(&self.job.graph, id, error))?;
                 Ok(Output::Sink(id, Some(writer)))
             }
             PlannedOutput::Edge(id) => {
                 let edge = self.job.graph.edge(id);
-                let senders = self.channels.take_senders(id, subtask);
+                let ends = (id, edge.to);
+                let senders =
+                    self.channels
+                        .take_senders(&self.execution, self.places, ends, subtask)?;
                 let partitioner = Partitioner::new(
                     edge.partitioning,
                     senders.len() as u32,
                     self.job.graph.vertex(edge.to).max_parallelism,
                     self.rng(Stream::Edge, id.0, subtask),
                 );
-                let (bytes, cancel) = (self.job.options.frame_bytes, self.cancel.clone());
+                let (bytes, cancel) = (self.job.options.frame_bytes, site.spec.cancel.clone());
                 let partition = ResultPartition::new(senders, partitioner, bytes, cancel);
-                Ok(Output::Edge(partition))
+                let timed = partition.timed_by(self.job.clock.clone(), Arc::clone(metrics));
+                Ok(Output::Edge(timed))
             }
         }
     }
 
-    fn source(&self, place: Place<'_>) -> Result<Option<SourceRole>, TaskFailure> {
+    fn source(
+        &self,
+        site: Site<'_>,
+        splits: Option<Box<dyn SplitSource>>,
+    ) -> Result<Option<SourceRole>, TaskFailure> {
         let options = &self.job.options;
-        let Some(splits) = self.endpoints.sources.get(&place.vertex.id) else {
+        let Some(splits) = splits else {
             return Ok(None);
         };
-        let (source, queue) = match splits {
-            Splits::Guest(queue) => {
-                return Ok(Some(SourceRole::Guest {
-                    queue: Arc::clone(queue),
-                    max_records: options.source_batch_records,
-                    is_reading: false,
-                }));
-            }
-            Splits::Connector(source, queue) => (source, queue),
+        if site.plan.has_guest_source {
+            return Ok(Some(SourceRole::Guest {
+                splits,
+                max_records: options.source_batch_records,
+                is_reading: false,
+            }));
+        }
+        let Some(source) = self.endpoints.sources.get(&site.vertex.id) else {
+            return Ok(None);
         };
         let reader = source.reader(ReaderContext {
-            subtask: place.subtask,
-            parallelism: place.vertex.parallelism,
+            subtask: site.spec.subtask,
+            parallelism: site.vertex.parallelism,
             max_record_bytes: options.max_record_bytes,
             on_bad_record: options.on_bad_record,
             seed: self.job.rng.seed(),
         });
-        let named = |error: ConnectorError| match place.plan.source {
-            Some(id) => of_operator(self.job, id, error),
+        let named = |error: ConnectorError| match site.plan.source {
+            Some(id) => of_operator(&self.job.graph, id, error),
             None => error.into(),
         };
         let reader = reader.map_err(named)?;
         Ok(Some(SourceRole::Connector(ConnectorSource {
             reader,
-            queue: Arc::clone(queue),
+            splits,
             budget: Budget {
                 bytes: options.source_batch_bytes,
                 records: options.source_batch_records,
             },
-            inputs: place.plan.source_inputs.clone(),
-            outputs: place.plan.source_outputs.clone(),
+            inputs: site.plan.source_inputs.clone(),
+            outputs: site.plan.source_outputs.clone(),
             batch: Batch::default(),
             is_reading: false,
             bad_records: 0,
         })))
     }
 
-    fn context(&self, place: Place<'_>) -> TaskContext {
-        let (vertex, plan, options) = (place.vertex, place.plan, &self.job.options);
+    fn context(&self, site: Site<'_>) -> TaskContext {
+        let Site { vertex, plan, spec } = site;
+        let options = &self.job.options;
         let channels = |output: &PlannedOutput| match output {
-            PlannedOutput::Edge(edge) => {
-                self.execution.consumers(*edge, place.subtask).len() as u32
-            }
+            PlannedOutput::Edge(edge) => self.execution.consumers(*edge, spec.subtask).len() as u32,
             PlannedOutput::Sink(..) => 1,
         };
         let outputs = plan.outputs[..plan.operator_outputs].iter();
@@ -288,13 +315,13 @@ impl<'a> Builder<'a> {
             outputs: outputs
                 .filter_map(|output| Some((output.edge()?, channels(output))))
                 .collect(),
-            subtask: place.subtask,
+            subtask: spec.subtask,
             parallelism: vertex.parallelism,
             max_parallelism: vertex.max_parallelism,
-            attempt: 0,
+            attempt: spec.attempt,
             restored: Vec::new(),
             has_keyed_state: false,
-            cache_bytes: options.cache_bytes,
+            cache_bytes: spec.cache_bytes,
             batch_bytes: options.frame_bytes,
             max_record_bytes: options.max_record_bytes,
             on_bad_record: options.on_bad_record,

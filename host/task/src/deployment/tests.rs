@@ -4,5 +4,7 @@ mod delivery;
 mod endings;
 mod failures;
 
+use wasmill_types::TaskFailure;
+
 use super::*;
 use crate::fixture::job::{Job, SOON};

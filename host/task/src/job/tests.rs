@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use wasmill_actor::{ThreadKind, threads};
-use wasmill_connectors::{ConnectorError, SinkWriter, WriterContext};
+use wasmill_connectors::{ConnectorError, Sink, SinkWriter, WriterContext};
 
-use super::watch::Role;
+use super::watch::{Role, Watched};
 use super::*;
 use crate::fixture::{Writer, committable, refuse};
-use crate::outcome::Ending;
+use crate::outcome::Outcome;
 
 /// What was done to a sink, as lines like `a: commit 1,2`.
 type Log = Arc<Mutex<Vec<String>>>;
@@ -73,23 +73,21 @@ fn job_that_cannot_discard(
             cannot_discard: stuck.contains(&name),
             log: Arc::clone(&log),
         };
-        let sink = JobSink {
-            name: name.to_owned(),
-            sink: Box::new(sink),
-        };
-        (OperatorId(id as u32), sink)
+        let sink: Box<dyn Sink> = Box::new(sink);
+        (OperatorId(id as u32), (name.to_owned(), sink))
     });
-    let (cancel, first) = (CancelToken::new(), FirstFailure::default());
-    let start = |(number, story)| {
-        let outcome = Outcome::default();
-        let ending = Ending::new(number, first.clone(), cancel.clone(), outcome.clone());
-        let staged = outcome.clone();
-        let name = format!("{story} {number}");
-        let body = move || run(story, &staged, ending);
-        TaskHandle {
+    let (cancel, ends) = (CancelToken::new(), Ends::default());
+    let start = |(task, story)| {
+        let watcher = Watcher {
+            task,
+            ends: ends.clone(),
+            cancel: cancel.clone(),
+        };
+        let name = format!("{story} {task}");
+        let body = move || run(story, &watcher);
+        RunningTask {
             worker: threads::spawn(ThreadKind::Task, &name, body).unwrap(),
             name,
-            outcome,
             watched: Watched {
                 metrics: Arc::default(),
                 role: Role::Inner,
@@ -98,20 +96,32 @@ fn job_that_cannot_discard(
     };
     let handles = tasks.iter().copied().enumerate().map(start).collect();
     let started = (Clock::system(), Duration::ZERO);
-    let job = RunningJob::new(handles, sinks.collect(), cancel.clone(), first, started);
+    let job = RunningJob::new(
+        handles,
+        sinks.collect(),
+        cancel.clone(),
+        ends.clone(),
+        started,
+    );
     (job, log)
 }
 
-fn run(story: &str, staged: &Outcome, ending: Ending) {
+fn run(story: &str, watcher: &Watcher) {
+    let outcome = Outcome::default();
+    let end = |ended| {
+        // As when nobody has cancelled: these tasks end all at once.
+        let ended = outcome.end(Ok(ended), &CancelToken::new());
+        watcher.changed(Change::Ended(ended));
+    };
     for word in story.split_whitespace() {
         match word {
-            "ok" => return ending.tell(Ok(())),
-            "failed" => return ending.tell(Err(HostError::new("broken").into())),
-            "cancelled" => return ending.tell(Err(TaskFailure::Cancelled)),
+            "ok" => return end(Ok(())),
+            "failed" => return end(Err(HostError::new("broken").into())),
+            "cancelled" => return end(Err(TaskFailure::Cancelled)),
             "panicked" => panic!("a bug"),
             part => {
                 let sink = OperatorId(u32::from(part.as_bytes()[0] - b'a'));
-                staged.stage((sink, vec![committable(&part[1..])]));
+                outcome.stage((sink, vec![committable(&part[1..])]));
             }
         }
     }
@@ -136,9 +146,9 @@ fn output_becomes_visible_when_all_tasks_have_ended_well_and_never_else() {
             vec!["a: discard 1,2"],
         ),
         (
-            vec!["a1 ok", "cancelled", "b1 panicked"],
-            Some("task `b1 panicked 2`: panicked: a bug; please report this bug"),
-            vec!["a: discard 1", "b: discard 1"],
+            vec!["a1 ok", "cancelled", "panicked"],
+            Some("task `panicked 2`: panicked: a bug; please report this bug"),
+            vec!["a: discard 1"],
         ),
         (
             vec!["a1 ok", "cancelled"],
@@ -231,4 +241,49 @@ fn a_job_that_is_dropped_is_stopped_and_leaves_no_output() {
     drop(job);
     assert!(cancel.is_cancelled());
     assert_eq!(done(&log), ["a: discard 1,2"]);
+}
+
+/// Ends tasks one after the other; which one is the job's failure, and whether the job is stopped. A word
+/// is a task's number and its end: `0:ok`, `1:failed`, `2:cancelled`, `3:panicked`; `stop` is somebody
+/// who cancels the job.
+fn ends(story: &str) -> (Option<usize>, bool) {
+    let (ends, cancel) = (Ends::default(), CancelToken::new());
+    for word in story.split_whitespace() {
+        let Some((task, end)) = word.split_once(':') else {
+            cancel.cancel();
+            continue;
+        };
+        let watcher = Watcher {
+            task: task.parse().unwrap(),
+            ends: ends.clone(),
+            cancel: cancel.clone(),
+        };
+        let ended = match end {
+            "ok" => Ok(Ok(())),
+            "failed" => Ok(Err(HostError::new("broken").into())),
+            "cancelled" => Ok(Err(TaskFailure::Cancelled)),
+            "panicked" => Err("a bug".to_owned()),
+            other => panic!("`{other}` is no end"),
+        };
+        let ended = Outcome::default().end(ended, &cancel);
+        watcher.changed(Change::Ended(ended));
+    }
+    (ends.first(), cancel.is_cancelled())
+}
+
+#[test]
+fn the_first_task_that_fails_of_itself_is_the_jobs_failure_and_stops_it() {
+    for (story, expected) in [
+        ("0:ok 1:ok", (None, false)),
+        ("2:failed 1:failed", (Some(2), true)),
+        ("0:ok 3:panicked 1:failed", (Some(3), true)),
+        ("1:failed 3:panicked", (Some(1), true)),
+        // A task that saw the other's channel go must neither be blamed nor hide the other.
+        ("0:cancelled 1:failed", (Some(1), true)),
+        ("0:cancelled", (None, false)),
+        ("stop 0:cancelled 1:failed 2:panicked", (None, true)),
+        ("1:failed stop", (Some(1), true)),
+    ] {
+        assert_eq!(ends(story), expected, "{story}");
+    }
 }

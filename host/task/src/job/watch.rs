@@ -30,14 +30,16 @@ pub struct JobSummary {
 
 /// The counters of a task and what they mean.
 #[derive(Debug, Clone)]
-pub(crate) struct Watched {
-    pub(crate) metrics: Arc<TaskMetrics>,
-    pub(crate) role: Role,
+pub struct Watched {
+    /// The counters.
+    pub metrics: Arc<TaskMetrics>,
+    /// Where the records come from.
+    pub role: Role,
 }
 
 /// Where the records of a task come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// A connector in the task makes them.
     Connector,
     /// The bundle makes them; the host sees only those that leave, and the bundle's own count.
@@ -52,6 +54,19 @@ pub struct JobWatch {
     tasks: Arc<[Watched]>,
     clock: Clock,
     started: Duration,
+}
+
+impl Watched {
+    /// The records that the task has made as a source, and their bytes.
+    pub fn made(&self) -> (u64, u64) {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let metrics = &self.metrics;
+        match self.role {
+            Role::Connector => (get(&metrics.records_in), get(&metrics.bytes_in)),
+            Role::GuestSource => (metrics.made_by_guest(), get(&metrics.bytes_out)),
+            Role::Inner => (0, 0),
+        }
+    }
 }
 
 impl JobWatch {
@@ -70,12 +85,9 @@ impl JobWatch {
             elapsed: self.clock.monotonic().saturating_sub(self.started),
             ..JobSummary::default()
         };
-        for Watched { metrics, role } in self.tasks.iter() {
-            let (records, bytes) = match role {
-                Role::Connector => (get(&metrics.records_in), get(&metrics.bytes_in)),
-                Role::GuestSource => (metrics.made_by_guest(), get(&metrics.bytes_out)),
-                Role::Inner => (0, 0),
-            };
+        for task in self.tasks.iter() {
+            let metrics = &task.metrics;
+            let (records, bytes) = task.made();
             summary.records_in += records;
             summary.bytes_in += bytes;
             summary.records_out += get(&metrics.records_sent);

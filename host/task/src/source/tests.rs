@@ -62,13 +62,13 @@ fn split(name: &str) -> Split {
     }
 }
 
-fn connector(queue: &Arc<SplitQueue<Split>>, polls: &[&'static str]) -> SourceRole {
+fn connector(queue: &Arc<SplitQueue>, polls: &[&'static str]) -> SourceRole {
     SourceRole::Connector(ConnectorSource {
         reader: Box::new(Script {
             polls: polls.iter().copied().collect(),
             ..Script::default()
         }),
-        queue: Arc::clone(queue),
+        splits: Box::new(Arc::clone(queue)),
         budget: Budget {
             bytes: 100,
             records: 100,
@@ -180,9 +180,12 @@ fn a_bad_record_is_located_where_it_was_read_and_other_failures_are_left_alone()
 
 #[test]
 fn a_source_of_the_bundle_is_given_one_split_after_the_other() {
-    let splits = ["one", "two"].map(|name| name.as_bytes().to_vec());
+    let splits = ["one", "two"].map(|name| Split {
+        state: name.as_bytes().to_vec(),
+        ..split("a part")
+    });
     let mut source = SourceRole::Guest {
-        queue: SplitQueue::new(splits),
+        splits: Box::new(SplitQueue::new(splits)),
         max_records: 10,
         is_reading: false,
     };

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use wasmill_actor::{Rng, ThreadKind, threads};
+use wasmill_connectors::Split;
 use wasmill_network::{Sender, gate};
 use wasmill_state::{OwnedGroups, TimerService};
 use wasmill_types::HostError;
@@ -488,8 +489,12 @@ fn a_waiting_task_is_woken_by_input_and_by_being_cancelled() {
 
 /// A source of the bundle with one split.
 fn guest_source() -> SourceRole {
+    let split = Split {
+        name: "a".to_owned(),
+        state: b"a".to_vec(),
+    };
     SourceRole::Guest {
-        queue: SplitQueue::new([b"a".to_vec()]),
+        splits: Box::new(SplitQueue::new([split])),
         max_records: 10,
         is_reading: false,
     }
