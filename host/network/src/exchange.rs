@@ -8,6 +8,7 @@
 //! once; a queue never exceeds its capacity by more than the one slot of the channel's end.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use wasmill_actor::Signal;
 use wasmill_types::{Batch, Element};
@@ -15,6 +16,9 @@ use wasmill_types::{Batch, Element};
 /// A batch with more memory than this is not kept for reuse: one giant record must not hold its memory
 /// for ever.
 const MAX_SPARE_BYTES: usize = 256 << 10;
+
+/// Why the other side of a channel went, where it is known; without it, its task ended by itself.
+pub(crate) type Reason = Option<Arc<str>>;
 
 /// The channels of one gate.
 #[derive(Debug)]
@@ -24,7 +28,7 @@ pub(crate) struct Exchange {
     ready: VecDeque<usize>,
     /// Elements per channel.
     capacity: usize,
-    consumer_gone: bool,
+    consumer: Consumer,
     spares: Vec<Batch>,
     max_spares: usize,
 }
@@ -34,18 +38,32 @@ struct Channel {
     queue: VecDeque<Element>,
     producer: Producer,
     paused: bool,
-    /// Whom to wake when there is room again; the producer's thread, so at most one.
-    wants_room: Option<Signal>,
+    /// Whom to wake when there is room again; the producer, so at most one.
+    wish: Option<Wish>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A producer that waits for its channel to empty.
+#[derive(Debug)]
+struct Wish {
+    signal: Signal,
+    /// Wakes when fewer elements than these are left; at 0 only when the consumer goes.
+    below: usize,
+}
+
+#[derive(Debug)]
+enum Consumer {
+    Live,
+    Gone(Reason),
+}
+
+#[derive(Debug, PartialEq, Eq)]
 enum Producer {
     /// More may come.
     Live,
     /// The end of the partition was put or taken; nothing comes.
     Ended,
     /// It went without the end of the partition; the consumer has yet to hear it.
-    Lost,
+    Lost(Reason),
 }
 
 /// What a producer finds.
@@ -56,7 +74,7 @@ pub(crate) enum Put {
     /// There is no room.
     Full(Element),
     /// Nobody will ever take it.
-    ConsumerGone(Element),
+    ConsumerGone(Element, Reason),
 }
 
 /// What the consumer finds.
@@ -65,7 +83,7 @@ pub(crate) enum Taken {
     /// The next element of a channel, and who waited for the room that it leaves.
     Element(usize, Element, Option<Signal>),
     /// The producer of a channel is gone without the end of its partition.
-    Lost(usize),
+    Lost(usize, Reason),
 }
 
 /// What a consumer leaves behind.
@@ -87,14 +105,14 @@ impl Exchange {
             queue: VecDeque::with_capacity(capacity + 1),
             producer: Producer::Live,
             paused: false,
-            wants_room: None,
+            wish: None,
         };
         let max_spares = capacity + channels;
         Self {
             channels: std::iter::repeat_with(channel).take(channels).collect(),
             ready: VecDeque::with_capacity(channels),
             capacity,
-            consumer_gone: false,
+            consumer: Consumer::Live,
             spares: Vec::with_capacity(max_spares),
             max_spares,
         }
@@ -104,10 +122,14 @@ impl Exchange {
         self.channels.len()
     }
 
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Puts an element at the end of a channel.
     pub(crate) fn put(&mut self, channel: usize, element: Element) -> Put {
-        if self.consumer_gone {
-            return Put::ConsumerGone(element);
+        if let Consumer::Gone(reason) = &self.consumer {
+            return Put::ConsumerGone(element, reason.clone());
         }
         let state = &mut self.channels[channel];
         assert_eq!(state.producer, Producer::Live, "nothing follows the end");
@@ -123,29 +145,70 @@ impl Exchange {
 
     /// Whether a channel takes an element now, or refuses it at once because the consumer is gone.
     pub(crate) fn has_room(&self, channel: usize) -> bool {
-        self.consumer_gone || self.channels[channel].queue.len() < self.capacity
+        self.has_fewer(channel, self.capacity)
     }
 
     /// Notes whom to wake when a channel has room; answers whether it has some now.
+    ///
+    /// The producer is woken when half of the queue is free, not at the first free slot: then it sends
+    /// several elements per wake-up, and a wake-up costs more than an element's hand-over.
     pub(crate) fn want_room(&mut self, channel: usize, signal: &Signal) -> bool {
         let has_room = self.has_room(channel);
-        self.channels[channel].wants_room = (!has_room).then(|| signal.clone());
+        self.channels[channel].wish = (!has_room).then(|| Wish {
+            signal: signal.clone(),
+            below: self.capacity / 2 + 1,
+        });
         has_room
+    }
+
+    /// Notes whom to wake when fewer than `below` elements are left in a channel or its consumer goes;
+    /// answers whether that is so now.
+    pub(crate) fn want_fewer(&mut self, channel: usize, below: usize, signal: &Signal) -> bool {
+        let is_now = self.has_fewer(channel, below);
+        self.channels[channel].wish = (!is_now).then(|| Wish {
+            signal: signal.clone(),
+            below,
+        });
+        is_now
     }
 
     /// Nobody wants to know about room any more.
     pub(crate) fn forget_room(&mut self, channel: usize) {
-        self.channels[channel].wants_room = None;
+        self.channels[channel].wish = None;
+    }
+
+    /// How many elements of a channel have not been taken; none when nobody takes them any more.
+    pub(crate) fn queued(&self, channel: usize) -> Option<usize> {
+        match self.consumer {
+            Consumer::Live => Some(self.channels[channel].queue.len()),
+            Consumer::Gone(_) => None,
+        }
+    }
+
+    /// The batches of a channel that have not been taken.
+    pub(crate) fn queued_batches(&self, channel: usize) -> impl Iterator<Item = &Batch> {
+        let queue = self.channels[channel].queue.iter();
+        queue.filter_map(|element| match element {
+            Element::Batch(batch) => Some(batch),
+            Element::Watermark(_)
+            | Element::Status(_)
+            | Element::EndOfData
+            | Element::EndOfPartition => None,
+        })
+    }
+
+    fn has_fewer(&self, channel: usize, below: usize) -> bool {
+        self.queued(channel).is_none_or(|queued| queued < below)
     }
 
     /// The producer is gone; answers whether the consumer has to look again.
-    pub(crate) fn drop_producer(&mut self, channel: usize) -> bool {
+    pub(crate) fn drop_producer(&mut self, channel: usize, reason: Reason) -> bool {
         let state = &mut self.channels[channel];
-        state.wants_room = None;
-        if state.producer != Producer::Live || self.consumer_gone {
+        state.wish = None;
+        if state.producer != Producer::Live || matches!(self.consumer, Consumer::Gone(_)) {
             return false;
         }
-        state.producer = Producer::Lost;
+        state.producer = Producer::Lost(reason);
         self.came(channel)
     }
 
@@ -154,17 +217,15 @@ impl Exchange {
         let channel = self.ready.pop_front()?;
         let state = &mut self.channels[channel];
         let Some(element) = state.queue.pop_front() else {
-            assert_eq!(state.producer, Producer::Lost, "only loss is no element");
-            state.producer = Producer::Ended;
-            return Some(Taken::Lost(channel));
+            let lost = std::mem::replace(&mut state.producer, Producer::Ended);
+            let Producer::Lost(reason) = lost else {
+                unreachable!("only loss is no element");
+            };
+            return Some(Taken::Lost(channel, reason));
         };
-        // The producer is woken when half of the queue is free, not at the first free slot: then it
-        // sends several elements per wake-up, and a wake-up costs more than an element's hand-over.
-        let wake = if state.queue.len() <= self.capacity / 2 {
-            state.wants_room.take()
-        } else {
-            None
-        };
+        let left = state.queue.len();
+        let wake = state.wish.take_if(|wish| left < wish.below);
+        let wake = wake.map(|wish| wish.signal);
         if state.has_something() {
             self.ready.push_back(channel);
         }
@@ -184,8 +245,10 @@ impl Exchange {
     }
 
     /// The consumer is gone; what it leaves is dropped by the caller, outside the lock.
-    pub(crate) fn drop_consumer(&mut self) -> Left {
-        self.consumer_gone = true;
+    pub(crate) fn drop_consumer(&mut self, reason: Reason) -> Left {
+        if matches!(self.consumer, Consumer::Live) {
+            self.consumer = Consumer::Gone(reason);
+        }
         self.ready.clear();
         let mut left = Left {
             waiting: Vec::new(),
@@ -193,7 +256,8 @@ impl Exchange {
             spares: std::mem::take(&mut self.spares),
         };
         for channel in &mut self.channels {
-            left.waiting.extend(channel.wants_room.take());
+            let wish = channel.wish.take();
+            left.waiting.extend(wish.map(|wish| wish.signal));
             left.queues.push(std::mem::take(&mut channel.queue));
         }
         left
@@ -218,7 +282,7 @@ impl Exchange {
         let state = &self.channels[channel];
         // More than this one thing: then the channel is in `ready` already.
         let was_empty = match state.producer {
-            Producer::Lost => state.queue.is_empty(),
+            Producer::Lost(_) => state.queue.is_empty(),
             Producer::Live | Producer::Ended => state.queue.len() == 1,
         };
         if state.paused || !was_empty {
@@ -231,7 +295,7 @@ impl Exchange {
 
 impl Channel {
     fn has_something(&self) -> bool {
-        !self.queue.is_empty() || self.producer == Producer::Lost
+        !self.queue.is_empty() || matches!(self.producer, Producer::Lost(_))
     }
 }
 

@@ -11,7 +11,7 @@ use thiserror::Error;
 use wasmill_actor::Signal;
 use wasmill_types::{Batch, Element};
 
-use crate::exchange::{Exchange, Taken};
+use crate::exchange::{Exchange, Reason, Taken};
 use crate::sender::Sender;
 
 /// The consumer's end of n channels; dropping it makes the senders fail.
@@ -21,11 +21,14 @@ pub struct Gate {
 }
 
 /// A producer that went without having ended its channel: its task failed or was cancelled.
-#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
-#[error("the producer of input channel {channel} is gone before its end")]
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("the producer of input channel {channel} is gone before its end{}", because(.reason))]
 pub struct ProducerLost {
     /// The channel.
     pub channel: usize,
+    /// Why, when it was not the producer's task that ended: the way to it broke. Nobody else reports
+    /// that, so the consumer's task fails with it.
+    pub reason: Option<Arc<str>>,
 }
 
 /// What the gate and its senders share.
@@ -74,7 +77,7 @@ impl Gate {
         let taken = self.shared.lock().take();
         match taken {
             None => Ok(None),
-            Some(Taken::Lost(channel)) => Err(ProducerLost { channel }),
+            Some(Taken::Lost(channel, reason)) => Err(ProducerLost { channel, reason }),
             Some(Taken::Element(channel, element, wake)) => {
                 if let Some(producer) = wake {
                     producer.notify();
@@ -103,26 +106,61 @@ impl Gate {
     /// Gives the memory of a processed batch back to the producers.
     ///
     /// Kept are as many batches as a channel has room for and one per channel, none of them giant.
-    pub fn recycle(&mut self, mut batch: Batch) {
-        batch.clear();
-        let unkept = self.shared.lock().keep_spare(batch);
-        drop(unkept);
+    pub fn recycle(&mut self, batch: Batch) {
+        self.shared.recycle(batch);
+    }
+
+    /// Goes, and tells the senders why.
+    pub fn fail(self, reason: Arc<str>) {
+        self.shared.leave(Some(reason));
+    }
+
+    /// How many elements a channel holds.
+    pub(crate) fn capacity(&self) -> usize {
+        self.shared.lock().capacity()
+    }
+
+    /// What is notified when something comes.
+    pub(crate) fn signal(&self) -> &Signal {
+        &self.shared.consumer
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        let left = self.shared.lock().drop_consumer();
-        left.waiting.iter().for_each(Signal::notify);
+        self.shared.leave(None);
     }
 }
 
 impl Shared {
+    /// The consumer goes; only the first reason counts.
+    fn leave(&self, reason: Reason) {
+        let left = self.lock().drop_consumer(reason);
+        left.waiting.iter().for_each(Signal::notify);
+    }
+
+    /// Gives the memory of a batch back to the producers.
+    pub(crate) fn recycle(&self, mut batch: Batch) {
+        batch.clear();
+        let unkept = self.lock().keep_spare(batch);
+        drop(unkept);
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, Exchange> {
         // Only a broken invariant panics under the lock; then the thread's panic fails its job, and the
         // others must still be able to leave.
         self.exchange.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The end of a message, when there is a reason.
+pub(crate) fn because(reason: &Reason) -> String {
+    let text = reason.as_ref().map(|reason| format!(": {reason}"));
+    text.unwrap_or_default()
 }
 
 #[cfg(test)]

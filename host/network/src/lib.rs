@@ -11,6 +11,7 @@ pub mod endpoint;
 mod exchange;
 pub mod gate;
 pub mod identity;
+pub mod remote;
 pub mod sender;
 
 pub use gate::{Gate, ProducerLost, gate};

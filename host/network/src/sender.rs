@@ -12,8 +12,8 @@ use thiserror::Error;
 use wasmill_actor::{CancelToken, Signal};
 use wasmill_types::{Batch, Element};
 
-use crate::exchange::Put;
-use crate::gate::Shared;
+use crate::exchange::{Put, Reason};
+use crate::gate::{Shared, because};
 
 /// The producer's end of a channel.
 pub struct Sender {
@@ -24,14 +24,18 @@ pub struct Sender {
 }
 
 /// Why an element was not sent.
-#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
 pub enum SendError {
     /// The task was asked to stop.
     #[error("cancelled")]
     Cancelled,
-    /// The consumer is gone: its task failed or was cancelled.
-    #[error("the consumer is gone")]
-    ReceiverGone,
+    /// The consumer is gone.
+    #[error("the consumer is gone{}", because(.reason))]
+    ReceiverGone {
+        /// Why, when it was not the consumer's task that ended: the way to it broke. Nobody else
+        /// reports that, so the producer's task fails with it.
+        reason: Option<Arc<str>>,
+    },
 }
 
 /// Why an element was not sent at once; it comes back.
@@ -40,9 +44,14 @@ pub enum TrySendError {
     /// There is no room now.
     #[error("the channel is full")]
     Full(Element),
-    /// The consumer is gone: its task failed or was cancelled.
-    #[error("the consumer is gone")]
-    ReceiverGone(Element),
+    /// The consumer is gone.
+    #[error("the consumer is gone{}", because(.reason))]
+    ReceiverGone {
+        /// What was not sent.
+        element: Element,
+        /// See [`SendError::ReceiverGone`].
+        reason: Option<Arc<str>>,
+    },
 }
 
 #[expect(
@@ -72,7 +81,9 @@ impl Sender {
         }
         match self.try_send(element) {
             Ok(()) => Ok(()),
-            Err(TrySendError::ReceiverGone(_)) => Err(SendError::ReceiverGone),
+            Err(TrySendError::ReceiverGone { reason, .. }) => {
+                Err(SendError::ReceiverGone { reason })
+            }
             Err(TrySendError::Full(element)) => self.send_blocking(element, cancel),
         }
     }
@@ -94,7 +105,9 @@ impl Sender {
                 Ok(())
             }
             Put::Full(element) => Err(TrySendError::Full(element)),
-            Put::ConsumerGone(element) => Err(TrySendError::ReceiverGone(element)),
+            Put::ConsumerGone(element, reason) => {
+                Err(TrySendError::ReceiverGone { element, reason })
+            }
         }
     }
 
@@ -119,6 +132,38 @@ impl Sender {
         self.shared.lock().take_spare()
     }
 
+    /// Goes without having ended the channel, and tells the consumer why.
+    pub fn fail(self, reason: Arc<str>) {
+        self.leave(Some(reason));
+    }
+
+    /// How many elements the consumer has not taken; none when it is gone.
+    pub(crate) fn queued(&self) -> Option<usize> {
+        self.shared.lock().queued(self.channel)
+    }
+
+    /// Notifies `signal` once when fewer than `below` elements wait or the consumer goes; at once if
+    /// that is so now. Replaces an earlier wish.
+    pub(crate) fn notify_when_fewer(&mut self, below: usize, signal: &Signal) {
+        let is_now = self.shared.lock().want_fewer(self.channel, below, signal);
+        if is_now {
+            signal.notify();
+        }
+    }
+
+    /// What tells the gates of senders apart while they live.
+    pub(crate) fn gate_address(&self) -> usize {
+        Arc::as_ptr(&self.shared).addr()
+    }
+
+    /// The channel ends here, before its end if that was not sent; only the first call counts.
+    pub(crate) fn leave(&self, reason: Reason) {
+        let wake_consumer = self.shared.lock().drop_producer(self.channel, reason);
+        if wake_consumer {
+            self.shared.consumer.notify();
+        }
+    }
+
     fn send_blocking(
         &mut self,
         mut element: Element,
@@ -137,7 +182,9 @@ impl Sender {
             // The wake-up may be an old one, so look again.
             match self.try_send(element) {
                 Ok(()) => break Ok(()),
-                Err(TrySendError::ReceiverGone(_)) => break Err(SendError::ReceiverGone),
+                Err(TrySendError::ReceiverGone { reason, .. }) => {
+                    break Err(SendError::ReceiverGone { reason });
+                }
                 Err(TrySendError::Full(back)) => element = back,
             }
         };
@@ -149,10 +196,7 @@ impl Sender {
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        let wake_consumer = self.shared.lock().drop_producer(self.channel);
-        if wake_consumer {
-            self.shared.consumer.notify();
-        }
+        self.leave(None);
     }
 }
 

@@ -13,3 +13,19 @@ pub const BYTES_OUT: &str = "numBytesOut";
 pub const RECORDS_SENT: &str = "numRecordsSend";
 /// Records that could not be decoded and were left out, under the policy `skip`.
 pub const BAD_RECORDS: &str = "numBadRecords";
+/// Batches that came from other TaskManagers.
+pub const NETWORK_FRAMES_IN: &str = "Network.numFramesIn";
+/// Batches that went to other TaskManagers.
+pub const NETWORK_FRAMES_OUT: &str = "Network.numFramesOut";
+/// Bytes of batches that came from other TaskManagers.
+pub const NETWORK_BYTES_IN: &str = "Network.numBytesIn";
+/// Bytes of batches that went to other TaskManagers.
+pub const NETWORK_BYTES_OUT: &str = "Network.numBytesOut";
+/// Credit that consumers on other TaskManagers granted us, in buffers.
+pub const NETWORK_CREDITS_IN: &str = "Network.numCreditsIn";
+/// Credit that we granted producers on other TaskManagers, in buffers.
+pub const NETWORK_CREDITS_OUT: &str = "Network.numCreditsOut";
+/// The buffers of the network memory.
+pub const NETWORK_BUFFERS_TOTAL: &str = "Status.Shuffle.Netty.TotalMemorySegments";
+/// The buffers of the network memory that are in use.
+pub const NETWORK_BUFFERS_USED: &str = "Status.Shuffle.Netty.UsedMemorySegments";

@@ -129,11 +129,6 @@ fn a_producer_that_goes_is_lost_unless_it_has_ended() {
         assert_eq!(drain(&mut gate), expected, "of {sent}");
         assert_eq!(drain(&mut gate), "");
     }
-    let lost = ProducerLost { channel: 3 };
-    assert_eq!(
-        lost.to_string(),
-        "the producer of input channel 3 is gone before its end"
-    );
 }
 
 #[test]
@@ -223,7 +218,7 @@ fn a_blocked_sender_goes_on_when_there_is_room() {
 fn a_blocked_sender_stops_when_it_is_cancelled_or_the_consumer_goes() {
     for (cancels, expected) in [
         (true, SendError::Cancelled),
-        (false, SendError::ReceiverGone),
+        (false, SendError::ReceiverGone { reason: None }),
     ] {
         for _ in 0..200 {
             let (gate, mut senders) = gate(1, 1, Signal::new());
@@ -239,7 +234,7 @@ fn a_blocked_sender_stops_when_it_is_cancelled_or_the_consumer_goes() {
                 }
                 blocked.join().unwrap()
             });
-            assert_eq!(blocked, Err(expected));
+            assert_eq!(blocked, Err(expected.clone()));
         }
     }
 }
@@ -257,10 +252,50 @@ fn sending_to_nobody_or_after_a_cancellation_fails_at_once() {
     let live = CancelToken::new();
     assert_eq!(
         senders[0].send(element("P"), &live),
-        Err(SendError::ReceiverGone)
+        Err(SendError::ReceiverGone { reason: None })
     );
     let back = senders[0].try_send(element("a")).unwrap_err();
-    assert_eq!(back, TrySendError::ReceiverGone(element("a")));
+    let gone = TrySendError::ReceiverGone {
+        element: element("a"),
+        reason: None,
+    };
+    assert_eq!(back, gone);
+}
+
+#[test]
+fn the_other_side_hears_why_an_end_went() {
+    let why: Arc<str> = Arc::from("connection lost");
+    for reason in [None, Some(why)] {
+        let text = if reason.is_some() {
+            ": connection lost"
+        } else {
+            ""
+        };
+        let (mut consumer, mut senders) = gate(1, 10, Signal::new());
+        senders[0].try_send(element("a")).unwrap();
+        let sender = senders.remove(0);
+        match reason.clone() {
+            Some(why) => sender.fail(why),
+            None => drop(sender),
+        }
+        consumer.next().unwrap().unwrap();
+        let lost = consumer.next().unwrap_err();
+        assert_eq!(
+            lost.to_string(),
+            format!("the producer of input channel 0 is gone before its end{text}")
+        );
+
+        let (consumer, mut senders) = gate(1, 10, Signal::new());
+        match reason {
+            Some(why) => consumer.fail(why),
+            None => drop(consumer),
+        }
+        let gone = senders[0].send(element("a"), &CancelToken::new());
+        assert_eq!(
+            gone.unwrap_err().to_string(),
+            format!("the consumer is gone{text}")
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,42 @@
+//! What the data plane may use.
+//!
+//! `node` fills [`Options`] from the configuration; each field names its key.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use wasmill_types::size::ByteSize;
+
+/// The buffers that each channel has for itself (semantics §13.1).
+pub const EXCLUSIVE_BUFFERS: u32 = 2;
+
+/// The settings of the data plane of one TaskManager.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `network.memory`: the memory of all buffers of remote channels.
+    pub memory: ByteSize,
+    /// `network.connections`: how many connections the channels to one TaskManager are spread over. Each
+    /// is encrypted on one core at a time.
+    pub connections: NonZeroUsize,
+    /// `network.connect-timeout`: how long a TaskManager may take to accept a connection.
+    pub connect_timeout: Duration,
+    /// `network.peer-timeout`: how long one end of a channel waits for the other end to be deployed.
+    pub peer_timeout: Duration,
+    /// `network.idle-connection`: after how long without channels a connection is closed.
+    pub idle_connection: Duration,
+    /// `wasm.record`: the largest record, in bytes.
+    pub max_record_bytes: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize(256 << 20),
+            connections: NonZeroUsize::new(4).expect("four is not zero"),
+            connect_timeout: Duration::from_secs(5),
+            peer_timeout: Duration::from_secs(60),
+            idle_connection: Duration::from_secs(30),
+            max_record_bytes: 1 << 20,
+        }
+    }
+}
