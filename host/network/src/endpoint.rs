@@ -30,8 +30,8 @@ pub use listener::Listener;
 pub use protocol::{Opener, Protocol};
 // Connections and streams are quinn's own; this crate is the only one that depends on it.
 pub use quinn::{
-    Connection, IdleTimeout, ReadError, ReadExactError, RecvStream, SendStream, TransportConfig,
-    VarInt, WriteError,
+    Connection, ConnectionError, IdleTimeout, ReadError, ReadExactError, RecvStream, SendStream,
+    TransportConfig, VarInt, WriteError,
 };
 
 /// The version of this software, as it is told to peers.

@@ -63,15 +63,15 @@ const TASK_MANAGER_URI: &str = "wasmill://taskmanager/";
 
 impl Node {
     /// The name as certificates have it.
-    fn uri(&self) -> String {
+    pub fn uri(&self) -> String {
         match self {
             Self::JobManager => JOB_MANAGER_URI.to_owned(),
             Self::TaskManager(id) => format!("{TASK_MANAGER_URI}{id}"),
         }
     }
 
-    /// Reads the name of a certificate; none when it is none of ours.
-    fn from_uri(uri: &str) -> Option<Self> {
+    /// Reads what [`Node::uri`] wrote; none when it is no such name.
+    pub fn from_uri(uri: &str) -> Option<Self> {
         if uri == JOB_MANAGER_URI {
             return Some(Self::JobManager);
         }

@@ -113,6 +113,8 @@ const CONTAINED: &[(&str, &[&str])] = &[
     ("wit-bindgen", &["wasmill"]),
     ("clap", &["wasmill-node"]),
     ("quinn", &["wasmill-network"]),
+    ("rustls", &["wasmill-network"]),
+    ("rcgen", &["wasmill-network"]),
     ("axum", &["wasmill-rest"]),
 ];
 

@@ -50,6 +50,11 @@ impl Authority {
         Fingerprint::of(&self.certificate)
     }
 
+    /// The authority's certificate, in DER, for those who join.
+    pub fn certificate(&self) -> Vec<u8> {
+        self.certificate.to_vec()
+    }
+
     /// Makes and checks join tokens.
     pub fn tokens(&self) -> &TokenKey {
         &self.tokens
