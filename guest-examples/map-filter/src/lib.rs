@@ -65,7 +65,7 @@ mod tests {
     fn a_threshold_that_is_no_number_is_refused() {
         let args = ["--input", "a", "--output", "b", "--above", "hot"];
         let error = wasmill::testing::describe(map_filter, &args).unwrap_err();
-        assert!(error.contains("`--above hot`"), "{error}");
+        assert!(error.contains("`--above`: `hot`"), "{error}");
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! Nodes connect, and whoever may not is refused with the reason on both sides: real QUIC on loopback.
+
 use std::sync::OnceLock;
 
 use wasmill_actor::Rng;

@@ -1,3 +1,5 @@
+//! The keys and certificates of a cluster: made once, kept, told apart from another cluster's.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 

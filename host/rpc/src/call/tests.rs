@@ -1,3 +1,5 @@
+//! Calls over real connections: answers, deadlines, refusals, panics, and what is no call.
+
 use tokio::io::AsyncReadExt as _;
 use wasmill_actor::Rng;
 use wasmill_actor::actors::{self, ActorKind};

@@ -1,3 +1,5 @@
+//! Control connections: the handshake, and who is refused.
+
 use wasmill_actor::Rng;
 
 use super::*;

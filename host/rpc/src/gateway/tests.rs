@@ -1,3 +1,5 @@
+//! A local gateway keeps the promises of a remote one.
+
 use tokio::io::AsyncReadExt as _;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! When a silent peer counts as lost, by a clock that is moved by hand.
+
 use wasmill_network::endpoint::CloseCode;
 use wasmill_network::identity::Node;
 

@@ -1,3 +1,5 @@
+//! Joining a cluster: with the right token, and with every wrong one.
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Join tokens: what is read, what is refused and why.
+
 use wasmill_actor::Rng;
 
 use super::*;
