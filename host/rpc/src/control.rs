@@ -29,9 +29,10 @@ use hello::Hello;
 /// How long the exchange of names may take.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of one stream the receiver takes before it is read, in bytes.
-const STREAM_WINDOW: u32 = 2 << 20;
-/// The same for a connection.
-const CONNECTION_WINDOW: u32 = 16 << 20;
+const STREAM_WINDOW: u32 = 512 << 10;
+/// The same for a connection. So much more than for a stream that heartbeats still pass beside many
+/// streams that nobody reads for a while.
+const CONNECTION_WINDOW: u32 = 64 << 20;
 
 /// What a node offers to the other side of a connection.
 pub struct Services<M> {
@@ -100,7 +101,7 @@ pub async fn connect<Out: Message, In: Message>(
     Ok(start(link, clock, services))
 }
 
-/// Accepts the connection of a TaskManager, which came in for [`protocol`].
+/// Accepts the connection of a TaskManager, which came in for [`protocol()`].
 ///
 /// # Errors
 /// When the two sides do not agree.

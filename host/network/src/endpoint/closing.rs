@@ -62,6 +62,11 @@ pub enum ClosedBy {
 }
 
 impl Closing {
+    pub(super) fn by_us(reason: String) -> Self {
+        let by = ClosedBy::Us;
+        Self { by, reason }
+    }
+
     /// What the error of a connection means.
     pub fn of(error: &ConnectionError) -> Self {
         let (by, reason) = match error {

@@ -51,14 +51,44 @@ impl OpenError {
     }
 }
 
-/// A peer that was not let in.
+/// A connection that came in and did not come about.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("refuse {remote}: {reason}")]
-pub struct Refused {
-    /// Where it is.
-    pub remote: SocketAddr,
-    /// Why; the peer was told the same.
-    pub reason: String,
+pub enum Refused {
+    /// The peer was not let in.
+    #[error("refuse {remote}: {reason}")]
+    Here {
+        /// Where it is.
+        remote: SocketAddr,
+        /// Why; the peer was told the same.
+        reason: String,
+    },
+    /// The peer did not want this node.
+    #[error("{remote} refuses this node: {reason}")]
+    There {
+        /// Where it is.
+        remote: SocketAddr,
+        /// Why, as it says.
+        reason: String,
+    },
+    /// The peer fell silent.
+    #[error("{remote} began to connect and did not go on: {reason}")]
+    Silent {
+        /// Where it is.
+        remote: SocketAddr,
+        /// What was waited for.
+        reason: String,
+    },
+}
+
+impl Refused {
+    pub(super) fn at(remote: SocketAddr, closing: Closing) -> Self {
+        let Closing { by, reason } = closing;
+        match by {
+            ClosedBy::Us => Self::Here { remote, reason },
+            ClosedBy::Peer => Self::There { remote, reason },
+            ClosedBy::Silence => Self::Silent { remote, reason },
+        }
+    }
 }
 
 /// A connection that was not made.

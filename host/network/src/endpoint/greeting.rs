@@ -80,7 +80,7 @@ fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
 }
 
 /// Tells the other side that it was accepted, or what we speak.
-pub(super) async fn send(connection: &Connection, ours: &Greeting) -> Result<(), GreetingError> {
+pub(super) async fn send(connection: &Connection, ours: &Greeting) -> Result<(), ConnectionError> {
     let mut stream = connection.open_uni().await?;
     let sent = stream.write_all(&ours.encode()).await;
     // An error of the stream is one of the connection, which the next wait sees.
@@ -107,7 +107,7 @@ pub(super) async fn receive(connection: &Connection) -> Result<Greeting, Greetin
 pub(super) async fn ask_version(connection: &Connection, wanted: &Protocol) -> String {
     let ours = Greeting::new(std::slice::from_ref(wanted));
     if let Err(error) = send(connection, &ours).await {
-        return error.to_string();
+        return Closing::of(&error).reason;
     }
     Closing::of(&connection.closed().await).reason
 }

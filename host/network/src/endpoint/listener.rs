@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmill_actor::actors::{self, Actor, ActorKind};
 use wasmill_actor::{Address, Mailbox, mailbox};
 
-use super::closing::{CloseCode, Closing, close};
+use super::closing::{CloseCode, ClosedBy, Closing, close};
 use super::greeting::{self, Greeting};
 use super::{Endpoint, Link, Protocol, Refused, node_of, protocol};
 
@@ -86,9 +86,11 @@ async fn one(
     let timeout = greeter.endpoint.options.handshake_timeout;
     let greeted = greeter.greet(incoming);
     let greeted = greeter.endpoint.clock.timeout(timeout, greeted).await;
-    let outcome = greeted
-        .unwrap_or_else(|elapsed| Err(format!("the handshake was not done in time: {elapsed}")));
-    let outcome = outcome.map_err(|reason| Refused { remote, reason });
+    let outcome = greeted.unwrap_or_else(|elapsed| {
+        let (by, reason) = (ClosedBy::Silence, elapsed.to_string());
+        Err(Closing { by, reason })
+    });
+    let outcome = outcome.map_err(|closing| Refused::at(remote, closing));
     // When the listener is gone the connection is dropped, which closes it.
     let _gone = outcomes.send(outcome).await;
     drop(place);
@@ -101,22 +103,29 @@ struct Greeter {
 }
 
 impl Greeter {
-    async fn greet(&self, incoming: Incoming) -> Result<Link, String> {
+    async fn greet(&self, incoming: Incoming) -> Result<Link, Closing> {
         let remote = incoming.remote_address();
         let connecting = incoming.accept();
-        let connecting = connecting.map_err(|error| Closing::of(&error).reason)?;
+        let connecting = connecting.map_err(|error| Closing::of(&error))?;
         let connection = connecting.await;
-        let connection = connection.map_err(|error| Closing::of(&error).reason)?;
+        let connection = connection.map_err(|error| Closing::of(&error))?;
         let spoken = protocol::spoken(&connection).unwrap_or_default();
         let is_spoken = |protocol: &&Protocol| protocol.alpn().as_bytes() == spoken;
         let Some(protocol) = self.protocols.iter().find(is_spoken) else {
-            return Err(greeting::tell_version(&connection, &self.protocols).await);
+            let reason = greeting::tell_version(&connection, &self.protocols).await;
+            return Err(Closing::by_us(reason));
         };
         let peer = node_of(&connection, &self.endpoint);
-        let admitted = peer.and_then(|peer| protocol.opener.admits(peer.as_ref()).map(|()| peer));
-        let peer = admitted.inspect_err(|reason| close(&connection, CloseCode::Refused, reason))?;
+        let admitted = peer.and_then(|peer| {
+            protocol.opener.admits(peer.as_ref())?;
+            Ok(peer)
+        });
+        let peer = admitted.map_err(|reason| {
+            close(&connection, CloseCode::Refused, &reason);
+            Closing::by_us(reason)
+        })?;
         let sent = greeting::send(&connection, &self.greeting).await;
-        sent.map_err(|error| error.to_string())?;
+        sent.map_err(|error| Closing::of(&error))?;
         Ok(Link {
             protocol: protocol.name,
             peer,

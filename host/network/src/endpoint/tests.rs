@@ -264,6 +264,15 @@ fn refused_nodes_and_times() -> Vec<Refusal> {
             "expired at 2028-01-15 08:00:00 UTC and the side that checks it has 2028-01-16",
         ),
         (
+            "an expired server",
+            Attempt {
+                server_now: NOW + 366 * DAY_MS,
+                client_now: NOW + 366 * DAY_MS,
+                ..Attempt::good()
+            },
+            "expired at 2028-01-15 08:00:00 UTC and the side that checks it has 2028-01-16",
+        ),
+        (
             "a server whose clock is ahead",
             Attempt {
                 client_now: NOW - DAY_MS,
@@ -293,7 +302,14 @@ fn whoever_is_refused_hears_why_and_so_does_who_refuses() {
         let error = connected.map(|link| link.peer).unwrap_err().to_string();
         assert!(refused.contains(expected), "{case}, server: {refused}");
         assert!(error.contains(expected), "{case}, client: {error}");
-        assert!(refused.starts_with("refuse 127.0.0.1:"), "{refused}");
+        // One side refuses, the other is refused, and each says which.
+        let by_server = refused.starts_with("refuse 127.0.0.1:");
+        assert_ne!(
+            by_server,
+            refused.contains(" refuses this node: "),
+            "{case}: {refused}"
+        );
+        assert_ne!(by_server, error.starts_with("refuse "), "{case}: {error}");
     }
 }
 
