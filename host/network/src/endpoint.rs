@@ -212,7 +212,15 @@ impl Endpoint {
         config.transport_config(Arc::clone(&protocol.transport));
         let connecting = self.quic.connect_with(config, remote, tls::SERVER_NAME);
         let connecting = connecting.map_err(|error| describe.impossible(&error))?;
-        let connection = connecting.await.map_err(|error| describe.closed(&error))?;
+        let start = self.clock.monotonic();
+        let connection = connecting.await.map_err(|error| match error {
+            // The transport's own limit was shorter than that of the handshake.
+            ConnectionError::TimedOut => {
+                let waited = self.clock.monotonic().saturating_sub(start);
+                describe.no_answer(Duration::from_secs(waited.as_secs()))
+            }
+            error => describe.closed(&error),
+        })?;
         if protocol::spoken(&connection).as_deref() == Some(protocol::ANY_VERSION) {
             return Err(describe.version(greeting::ask_version(&connection, protocol).await));
         }

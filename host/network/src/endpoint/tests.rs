@@ -331,25 +331,34 @@ fn a_node_without_certificate_cannot_mean_a_node() {
 
 #[test]
 fn silence_is_an_error_that_names_the_address() {
-    run(async {
-        let clock = Clock::system();
-        let silent = UdpSocket::bind(localhost()).unwrap();
-        let options = Options {
-            handshake_timeout: Duration::from_millis(50),
-            ..Options::default()
-        };
-        let identity = Some(ours().task_manager("tm-1"));
-        let client = Endpoint::client(identity, options, &clock).unwrap();
-        let address = silent.local_addr().unwrap();
-        let whom = Whom::Node(Node::JobManager);
-        let error = client
-            .connect(address, whom, &control(1))
-            .await
-            .unwrap_err();
-        let expected =
-            format!("no answer from the JobManager at {address} within 50ms; check that");
-        assert!(error.to_string().starts_with(&expected), "{error}");
-    });
+    let mut impatient = TransportConfig::default();
+    impatient.max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(1_000))));
+    let impatient = Protocol {
+        transport: Arc::new(impatient),
+        ..control(1)
+    };
+    for (protocol, handshake_ms, waited) in [
+        (control(1), 50, "50ms; check that it runs"),
+        // How long the transport waits exactly is its own matter.
+        (impatient, 30_000, ""),
+    ] {
+        run(async {
+            let clock = Clock::system();
+            let silent = UdpSocket::bind(localhost()).unwrap();
+            let options = Options {
+                handshake_timeout: Duration::from_millis(handshake_ms),
+                ..Options::default()
+            };
+            let identity = Some(ours().task_manager("tm-1"));
+            let client = Endpoint::client(identity, options, &clock).unwrap();
+            let address = silent.local_addr().unwrap();
+            let whom = Whom::Node(Node::JobManager);
+            let error = client.connect(address, whom, &protocol).await.unwrap_err();
+            let error = error.to_string();
+            let expected = format!("no answer from the JobManager at {address} within {waited}");
+            assert!(error.starts_with(&expected), "{error}");
+        });
+    }
 }
 
 #[test]
