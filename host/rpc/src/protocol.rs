@@ -3,8 +3,8 @@
 //! Follow a job: [`Register`] a TaskManager, [`Prepare`] the job's sources and sinks at one of them,
 //! [`Deploy`] its tasks, hear of each by [`TaskChanged`], give out [`NextSplit`], [`Commit`] or [`Discard`]
 //! what its sinks have staged, [`Release`] what the job still holds. Invariants: every message to a task
-//! carries the [`LeaderId`] of the JobMaster that sends it, every message from a TaskManager its
-//! [`RegistrationId`], and a receiver that knows a newer one refuses; the answer to a call says that it
+//! carries the [`LeaderId`](wasmill_types::id::LeaderId) of the JobMaster that sends it, every message from a TaskManager its
+//! [`RegistrationId`](wasmill_types::id::RegistrationId), and a receiver that knows a newer one refuses; the answer to a call says that it
 //! was taken, never that the work is done, unless its doc comment says so.
 
 mod to_job_manager;
