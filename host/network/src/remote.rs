@@ -15,6 +15,7 @@ mod channel;
 mod consumer;
 mod control;
 mod credit;
+mod dialer;
 mod frame;
 mod link;
 mod metrics;
@@ -28,6 +29,7 @@ pub mod transport;
 mod wire;
 
 pub use channel::{ChannelId, PeerAddr};
+pub use dialer::{Dialer, protocol};
 pub use options::{EXCLUSIVE_BUFFERS, Options};
 pub use plane::{Connect, ConnectError, Connecting, DataPlane, OpenError};
 pub use pool::{BUFFER_BYTES, BufferPool, FLOATING_PER_GATE, PoolExhausted};

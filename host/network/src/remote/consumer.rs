@@ -231,16 +231,17 @@ impl Consumer {
         };
         let taken = self.untaken.len().saturating_sub(queued);
         let buffers: u32 = self.untaken.drain(..taken).sum();
-        let mut announce = 0;
+        let mut gained = 0;
         let before = allotment.overdraft();
         if buffers > 0 {
             let freed = allotment.drain(buffers, floating.others_wait());
             floating.give_back(freed.give_back);
-            announce += freed.announce;
+            gained += freed.gained;
         }
         if !self.decoder.is_ended() {
             let granted = floating.borrow(allotment.wanted());
-            announce += allotment.lend(granted);
+            gained += allotment.lend(granted);
+            let announce = allotment.announce(gained);
             if announce > 0 {
                 self.metrics.granted(announce);
                 self.outbox.grant(self.tag, announce);

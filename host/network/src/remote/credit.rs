@@ -74,6 +74,8 @@ pub(crate) struct Allotment {
     filled: u64,
     /// The buffers that the producer has waiting, as of its last batch.
     backlog: u32,
+    /// Credit that the producer has not been told of.
+    unannounced: u32,
 }
 
 /// A producer that sent without credit.
@@ -89,8 +91,8 @@ pub(crate) struct BeyondCredit {
 pub(crate) struct Freed {
     /// Floating buffers that go back to the gate.
     pub(crate) give_back: u32,
-    /// Credit to announce.
-    pub(crate) announce: u32,
+    /// Credit that is gained.
+    pub(crate) gained: u32,
 }
 
 impl Allotment {
@@ -101,6 +103,7 @@ impl Allotment {
             floating: 0,
             filled: 0,
             backlog: 0,
+            unannounced: 0,
         }
     }
 
@@ -109,7 +112,7 @@ impl Allotment {
     /// # Errors
     /// When the producer had no credit for it.
     pub(crate) fn fill(&mut self, buffers: u32, backlog: u32) -> Result<(), BeyondCredit> {
-        let credit = self.credit();
+        let credit = self.credit() - i64::from(self.unannounced);
         if !affords(credit, self.exclusive, buffers) {
             return Err(BeyondCredit { buffers, credit });
         }
@@ -125,7 +128,7 @@ impl Allotment {
         u32::try_from(missing).unwrap_or(if missing < 0 { 0 } else { u32::MAX })
     }
 
-    /// The gate lent floating buffers; answers the credit to announce.
+    /// The gate lent floating buffers; answers the credit that is gained.
     pub(crate) fn lend(&mut self, floating: u32) -> u32 {
         self.floating += floating;
         floating
@@ -152,8 +155,22 @@ impl Allotment {
         self.floating -= give_back;
         Freed {
             give_back,
-            announce: buffers - give_back,
+            gained: buffers - give_back,
         }
+    }
+
+    /// The channel has gained credit; answers how much to announce now.
+    ///
+    /// Small gains are kept back while the producer has half of the channel's buffers left to go on with:
+    /// a message per buffer costs more than the buffer. It is always left with enough for any batch.
+    pub(crate) fn announce(&mut self, gained: u32) -> u32 {
+        self.unannounced += gained;
+        let known = self.credit() - i64::from(self.unannounced);
+        let enough = self.exclusive.max((self.exclusive + self.floating) / 2);
+        if known >= i64::from(enough) {
+            return 0;
+        }
+        std::mem::take(&mut self.unannounced)
     }
 
     /// By how many buffers a giant batch exceeds what the channel has.
@@ -165,7 +182,7 @@ impl Allotment {
         i64::from(self.backlog) + i64::from(self.exclusive)
     }
 
-    /// The free buffers; all of them are announced.
+    /// The free buffers: the producer has been told of them, or will be when it needs to be.
     fn credit(&self) -> i64 {
         let has = i64::from(self.exclusive) + i64::from(self.floating);
         has - i64::try_from(self.filled).unwrap_or(i64::MAX)

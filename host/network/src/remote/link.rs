@@ -130,7 +130,7 @@ impl Link {
         let connecting = clock.timeout(timeout, self.plane.connector.connect(peer));
         let connection = match connecting.await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(format!("connect to {peer}: {error}").into()),
+            Ok(Err(error)) => return Err(error.0.into()),
             Err(elapsed) => return Err(format!("connect to {peer}: {elapsed}").into()),
         };
         let wire = Wire::new(connection, peer.clone());

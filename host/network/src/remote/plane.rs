@@ -41,7 +41,7 @@ pub trait Connect: Send + Sync + 'static {
 pub type Connecting<'a> =
     Pin<Box<dyn Future<Output = Result<quinn::Connection, ConnectError>> + Send + 'a>>;
 
-/// Why a connection was not opened, as one line for people.
+/// Why a connection was not opened, as one line for people that names the peer.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[error("{0}")]
 pub struct ConnectError(pub String);

@@ -115,12 +115,33 @@ fn run(script: &str) -> String {
                 if freed.give_back > 0 {
                     said = format!("-{} ", freed.give_back);
                 }
-                said.push_str(&format!("+{} ", freed.announce));
+                said.push_str(&format!("+{} ", freed.gained));
             }
         }
         format!("{said}want {}", allotment.wanted())
     });
     steps.collect::<Vec<_>>().join(" | ")
+}
+
+#[test]
+fn credit_is_announced_before_the_producer_needs_it() {
+    for (floating, gains, expected) in [
+        (0, vec![1, 1], vec![1, 1]),
+        (8, vec![1, 1, 1, 1, 1, 1], vec![0, 0, 0, 0, 0, 6]),
+        (2, vec![1, 1, 1], vec![0, 0, 3]),
+    ] {
+        let mut allotment = Allotment::new(2);
+        allotment.lend(floating);
+        let announced: Vec<_> = gains
+            .iter()
+            .map(|gain| {
+                allotment.fill(*gain, 100).unwrap();
+                let gained = allotment.drain(*gain, false).gained;
+                allotment.announce(gained)
+            })
+            .collect();
+        assert_eq!(announced, expected, "with {floating} floating buffers");
+    }
 }
 
 #[test]
@@ -151,21 +172,27 @@ fn both_sides_agree_whatever_happens() {
                 0 | 1 if purse.affords(buffers) => {
                     purse.spend(buffers);
                     allotment.fill(buffers, rng.below(10) as u32).unwrap();
+                    // As it does whenever something has come.
+                    under_way += allotment.announce(0);
                     queue.push_back(buffers);
                 }
                 2 => {
+                    let mut gained = 0;
                     if let Some(buffers) = queue.pop_front() {
-                        under_way += allotment.drain(buffers, rng.below(2) == 0).announce;
+                        gained += allotment.drain(buffers, rng.below(2) == 0).gained;
                     }
                     let wanted = allotment.wanted().min(8 - allotment.floating);
-                    under_way += allotment.lend(wanted.min(rng.below(9) as u32));
+                    gained += allotment.lend(wanted.min(rng.below(9) as u32));
+                    under_way += allotment.announce(gained);
                 }
                 _ => {
                     purse.earn(std::mem::take(&mut under_way)).unwrap();
                 }
             }
             let known = purse.balance + i64::from(under_way);
-            assert_eq!(known, allotment.credit());
+            assert_eq!(known + i64::from(allotment.unannounced), allotment.credit());
+            // Nothing is kept back from a producer that needs it.
+            assert!(allotment.unannounced == 0 || known >= 2);
             assert!(allotment.floating <= 8);
         }
     }

@@ -30,12 +30,12 @@ pub(super) struct Node {
     pub(super) accepted: Arc<Mutex<Vec<quinn::Connection>>>,
 }
 
-struct Dialer {
+struct TestDialer {
     endpoint: Endpoint,
     config: ClientConfig,
 }
 
-impl Connect for Dialer {
+impl Connect for TestDialer {
     fn connect<'a>(&'a self, peer: &'a PeerAddr) -> Connecting<'a> {
         let config = self.config.clone();
         Box::pin(async move {
@@ -106,7 +106,7 @@ fn node(
         name,
         address: endpoint.local_addr().unwrap(),
     };
-    let dialer = Dialer {
+    let dialer = TestDialer {
         endpoint: endpoint.clone(),
         config: client.clone(),
     };
