@@ -15,6 +15,7 @@ use std::sync::Arc;
 use wasmill_actor::{CancelToken, Clock, Rng, Worker};
 use wasmill_graph::JobGraph;
 use wasmill_network::{Gate, Sender};
+use wasmill_types::HostError;
 use wasmill_types::id::{EdgeId, JobId, TenantId, VertexId};
 
 use crate::endpoints::Endpoints;
@@ -92,14 +93,20 @@ pub struct ChannelEnds {
     pub consumer: u32,
 }
 
-/// The way to tasks in other processes. Nothing here fails or waits: a channel that cannot be made fails
-/// through its end that was handed over, with a reason.
+/// The way to tasks in other processes. Nothing here waits: a channel that breaks later fails through its
+/// end that was handed over, with a reason.
 pub trait RemoteChannels {
     /// What comes out of `gate`, a gate of one channel, is for the consumer elsewhere, who asks for it.
-    fn offer(&self, channel: ChannelEnds, gate: Gate);
+    ///
+    /// # Errors
+    /// When there is no memory for the channel.
+    fn offer(&self, channel: ChannelEnds, gate: Gate) -> Result<(), HostError>;
 
     /// What the producer at `peer`, as [`Place::At`] has it, makes is to be put into `sender`.
-    fn subscribe(&self, channel: ChannelEnds, peer: u16, sender: Sender);
+    ///
+    /// # Errors
+    /// When there is no memory for the channel.
+    fn subscribe(&self, channel: ChannelEnds, peer: u16, sender: Sender) -> Result<(), HostError>;
 }
 
 /// A task that runs; dropping it lets it run on alone.
@@ -131,7 +138,7 @@ pub fn start(share: Share<'_>) -> Result<Vec<RunningTask>, JobFailure> {
         .into_iter()
         .map(|task| builder.task(task))
         .collect::<Result<Vec<_>, _>>()?;
-    builder.connect(remote);
+    builder.connect(remote)?;
     launch::launch(job, parts)
 }
 

@@ -162,19 +162,19 @@ fn specs(
 struct Nowhere;
 
 impl RemoteChannels for Nowhere {
-    fn offer(&self, _: ChannelEnds, gate: Gate) {
-        gate.fail("there are no other processes".into());
+    fn offer(&self, _: ChannelEnds, _: Gate) -> Result<(), HostError> {
+        Err(HostError::new("there are no other processes"))
     }
 
-    fn subscribe(&self, _: ChannelEnds, _: u16, sender: Sender) {
-        sender.fail("there are no other processes".into());
+    fn subscribe(&self, _: ChannelEnds, _: u16, _: Sender) -> Result<(), HostError> {
+        Err(HostError::new("there are no other processes"))
     }
 }
 
 impl Observer for Watcher {
     fn changed(&self, change: Change) {
         match change {
-            Change::Initializing | Change::Running => {}
+            Change::Initializing(_) | Change::Running => {}
             Change::Ended(ended) => {
                 let is_cause = matches!(&ended.failure, Some(failure)
                     if !matches!(failure, TaskFailure::Cancelled));

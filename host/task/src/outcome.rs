@@ -18,6 +18,8 @@ use wasmill_types::id::OperatorId;
 use wasmill_types::operator::LogLevel;
 use wasmill_types::{HostError, TaskFailure};
 
+use crate::job::watch::Watched;
+
 /// What is to be committed for a sink.
 pub type Part = (OperatorId, Vec<Committable>);
 
@@ -61,8 +63,8 @@ impl Observer for () {
 /// A state that a task has reached.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// It has a thread; its operators are being made.
-    Initializing,
+    /// It has a thread; its operators are being made. Its counters are these.
+    Initializing(Watched),
     /// Its operators are open.
     Running,
     /// It is over, and its thread about to end.

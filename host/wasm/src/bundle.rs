@@ -79,10 +79,39 @@ impl Bundle {
         }
     }
 
+    /// Reads and checks a bundle whose compiled code is in the cache; none when it is not there. For
+    /// processes that must not compile.
+    ///
+    /// # Errors
+    /// As [`Bundle::load`].
+    pub fn load_compiled(
+        engine: &Engine,
+        path: &Path,
+        limits: &Limits,
+    ) -> Result<Option<Self>, BundleError> {
+        let bytes = read(path, limits)?;
+        let contents = Contents::read(&bytes, limits)?;
+        let digest = Digest(Sha256::digest(&bytes).into());
+        let cached = engine
+            .cache()
+            .and_then(|cache| cache.get(digest, engine.wasmtime()));
+        let made = |component| Self::new(engine, (contents, digest, bytes.len()), component);
+        cached.map(made).transpose()
+    }
+
     fn from_bytes(engine: &Engine, bytes: &[u8], limits: &Limits) -> Result<Self, BundleError> {
         let contents = Contents::read(bytes, limits)?;
         let digest = Digest(Sha256::digest(bytes).into());
         let component = compile(engine, bytes, digest)?;
+        Self::new(engine, (contents, digest, bytes.len()), component)
+    }
+
+    /// A bundle of this content, digest and length.
+    fn new(
+        engine: &Engine,
+        (contents, digest, length): (Contents, Digest, usize),
+        component: Component,
+    ) -> Result<Self, BundleError> {
         let asked = linker::<NoTask>(engine.wasmtime())
             .map_err(|error| HostError::new(format!("offer the imports: {error:#}")))?
             .instantiate_pre(&component)
@@ -97,7 +126,7 @@ impl Bundle {
             contents,
             exports,
             digest,
-            bytes: bytes.len() as u64,
+            bytes: length as u64,
             asked,
             prepared: Mutex::default(),
         };

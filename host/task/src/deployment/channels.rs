@@ -103,13 +103,17 @@ impl Channels {
     }
 
     /// Hands the ends of channels whose other end is elsewhere to the network.
-    pub(super) fn connect(self, remote: &dyn RemoteChannels) {
+    ///
+    /// # Errors
+    /// When the network has no memory for all of them.
+    pub(super) fn connect(self, remote: &dyn RemoteChannels) -> Result<(), HostError> {
         for (channel, gate) in self.offered {
-            remote.offer(channel, gate);
+            remote.offer(channel, gate)?;
         }
         for (channel, peer, sender) in self.subscribed {
-            remote.subscribe(channel, peer, sender);
+            remote.subscribe(channel, peer, sender)?;
         }
+        Ok(())
     }
 
     fn offer(&mut self, channel: ChannelEnds) -> Sender {

@@ -70,7 +70,7 @@ fn run(parts: TaskParts) {
     let (observer, cancel) = (Arc::clone(&parts.observer), parts.cancel.clone());
     let (metrics, clock) = (Arc::clone(&parts.watched.metrics), parts.clock.clone());
     let outcome = Outcome::default();
-    observer.changed(Change::Initializing);
+    observer.changed(Change::Initializing(parts.watched.clone()));
     metrics.times.begin(clock.monotonic());
     // The task is dropped in there: whoever reads from it or writes to it may see it go before its end
     // is told, and takes that for a consequence.

@@ -106,10 +106,6 @@ impl<'a> Builder<'a> {
         let execution = ExecutionGraph::expand(&job.graph);
         let capacity = job.options.channel_capacity.get();
         let channels = Channels::new(&job.graph, &execution, places, capacity);
-        let failed = |error: HostError| JobFailure {
-            task: None,
-            failure: error.into(),
-        };
         let vertices = job.graph.vertices.iter();
         Ok(Self {
             job,
@@ -118,7 +114,7 @@ impl<'a> Builder<'a> {
             plans: vertices
                 .map(|vertex| VertexPlan::new(&job.graph, vertex))
                 .collect(),
-            channels: channels.map_err(failed)?,
+            channels: channels.map_err(of_job)?,
             execution,
             run,
         })
@@ -141,8 +137,8 @@ impl<'a> Builder<'a> {
     }
 
     /// Hands the ends of channels whose other end is elsewhere to the network.
-    pub(super) fn connect(self, remote: &dyn RemoteChannels) {
-        self.channels.connect(remote);
+    pub(super) fn connect(self, remote: &dyn RemoteChannels) -> Result<(), JobFailure> {
+        self.channels.connect(remote).map_err(of_job)
     }
 
     fn parts(
@@ -332,6 +328,14 @@ impl<'a> Builder<'a> {
     fn rng(&self, stream: Stream, id: u32, subtask: u32) -> Rng {
         let number = u64::from(id) << 32 | u64::from(subtask);
         self.job.rng.fork((stream as u64) << 63 | number)
+    }
+}
+
+/// A failure that is no single task's.
+fn of_job(error: HostError) -> JobFailure {
+    JobFailure {
+        task: None,
+        failure: error.into(),
     }
 }
 

@@ -1,0 +1,256 @@
+//! From the message `Deploy` to running tasks.
+//!
+//! The executor has accepted the tasks and waits for none of this. In this order: the program (fetched
+//! and compiled, if it is not here), the graph, connectors, the tasks' shares of their slots, threads.
+//! Invariant: a deployment starts all of its tasks or none.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmill_actor::{Address, CancelToken, Clock, Rng};
+use wasmill_connectors::Access;
+use wasmill_graph::{ExecutionGraph, JobGraph, LogicalGraph};
+use wasmill_rpc::protocol::{Deploy, JobDescription, LogLine, SlotMemory, TaskPlace};
+use wasmill_task::deployment::{self, Job, Places, Share, TaskSpec};
+use wasmill_task::endpoints::Endpoints;
+use wasmill_task::outcome::{Change, Observer};
+use wasmill_task::plan::VertexPlan;
+use wasmill_task::source::SplitSource;
+use wasmill_types::id::{AttemptId, SlotId, TaskManagerId};
+use wasmill_types::operator::LogLevel;
+
+use crate::budget::{self, GuestBudget};
+use crate::channels::{Channels, OfRun};
+use crate::executor::Message;
+use crate::jobs::{Accepted, Refused, attempt_of};
+use crate::logs::Log;
+use crate::programs::{GuestLimits, Program};
+use crate::splits::AskedSplits;
+
+/// What a deployment needs besides the message.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) id: TaskManagerId,
+    pub(crate) memory: SlotMemory,
+    pub(crate) options: wasmill_task::Options,
+    pub(crate) access: Access,
+    pub(crate) channels: Arc<dyn Channels>,
+    pub(crate) clock: Clock,
+    pub(crate) executor: Address<Message>,
+}
+
+/// Starts the tasks; from then on they tell themselves how they go. Blocks: it opens files.
+pub(crate) fn deploy(
+    site: &Site,
+    deploy: &Deploy,
+    accepted: Accepted,
+    program: Option<&Arc<dyn Program>>,
+) -> Result<(), Refused> {
+    let description = &deploy.job;
+    let graph = graph(description)?;
+    let execution = ExecutionGraph::expand(&graph);
+    let failed = |error: wasmill_task::JobFailure| Refused::Failed(error.to_string());
+    let endpoints = Endpoints::open(&graph, &site.access).map_err(failed)?;
+    let here: Vec<&TaskPlace> = accepted.tasks.iter().map(|(place, _)| place).collect();
+    let places = places(site, deploy, &graph, &here)?;
+    let options = options(site, description, &graph, &execution, &here);
+    let guests = guests(&graph, &here);
+    let spec = |(place, cancel): &(TaskPlace, CancelToken)| {
+        let budget = budget::guest(&site.memory, guests[&place.slot], &description.settings);
+        let told = Told {
+            attempt: attempt_of(description.job, place),
+            log: Arc::clone(&accepted.log),
+        };
+        spec(
+            site,
+            description,
+            &graph,
+            (place, cancel),
+            (budget, program),
+            told,
+        )
+    };
+    let job = Job {
+        tenant: description.tenant.clone(),
+        job_id: description.job,
+        graph: graph.clone(),
+        args: description.args.clone(),
+        options,
+        clock: site.clock.clone(),
+        rng: Rng::seeded(description.settings.seed),
+    };
+    let share = Share {
+        job: &job,
+        endpoints: &endpoints,
+        run: format!("{}-{}-{}", description.job, deploy.leader, deploy.run),
+        tasks: accepted.tasks.iter().map(spec).collect(),
+        places,
+        remote: &OfRun {
+            channels: site.channels.as_ref(),
+            job: description.job,
+            run: deploy.run,
+            peers: &deploy.peers,
+        },
+    };
+    // A task's thread does nothing any more once it has told its end, so nobody has to join it.
+    deployment::start(share).map(drop).map_err(failed)
+}
+
+/// The graph of a job; the JobManager has checked it the same way.
+pub(crate) fn graph(job: &JobDescription) -> Result<JobGraph, Refused> {
+    let options = wasmill_graph::Options {
+        parallelism: job.settings.parallelism,
+        ..wasmill_graph::Options::default()
+    };
+    let logical = LogicalGraph::check(job.spec.clone(), &options)
+        .map_err(|error| Refused::Failed(error.to_string()))?;
+    Ok(JobGraph::from_logical(&logical))
+}
+
+/// What the guest of a job may use outside of tasks.
+pub(crate) fn limits(budget: GuestBudget, job: &JobDescription) -> GuestLimits {
+    GuestLimits {
+        memory_bytes: budget.memory_bytes,
+        call_timeout: job.settings.call_timeout_ms.map(Duration::from_millis),
+    }
+}
+
+/// Where all subtasks are. What the message says must be one with the tasks that it brings.
+fn places(
+    site: &Site,
+    deploy: &Deploy,
+    graph: &JobGraph,
+    here: &[&TaskPlace],
+) -> Result<Places, Refused> {
+    let broken =
+        |what: &str| Refused::Failed(format!("the deployment {what}; please report this bug"));
+    let is_self = |place: &Option<u16>| {
+        let peer = place.and_then(|index| deploy.peers.get(usize::from(index)));
+        peer.is_some_and(|peer| peer.id == site.id)
+    };
+    let tasks = here.iter().map(|place| (place.vertex, place.subtask));
+    let places = Places::new(graph, tasks, &deploy.places)
+        .ok_or_else(|| broken("does not fit the graph of its job"))?;
+    if deploy.places.iter().filter(|place| is_self(place)).count() != deploy.tasks.len() {
+        return Err(broken("lacks tasks that it says run here"));
+    }
+    Ok(places)
+}
+
+/// How the job's tasks work here: as it chose, with channels that fit into the slots.
+fn options(
+    site: &Site,
+    job: &JobDescription,
+    graph: &JobGraph,
+    execution: &ExecutionGraph,
+    here: &[&TaskPlace],
+) -> wasmill_task::Options {
+    let defaults = &site.options;
+    let mut channels: BTreeMap<SlotId, usize> = BTreeMap::new();
+    for place in here {
+        let inputs = graph.vertex(place.vertex).inputs.iter();
+        let count = inputs.map(|edge| execution.producers(*edge, place.subtask).len());
+        *channels.entry(place.slot).or_default() += count.sum::<usize>();
+    }
+    let most = channels.values().copied().max().unwrap_or(0);
+    let capacity = defaults.channel_capacity.get();
+    let fitting = budget::channel_capacity(&site.memory, most, defaults.frame_bytes, capacity);
+    wasmill_task::Options {
+        channel_capacity: NonZeroUsize::new(fitting).unwrap_or(defaults.channel_capacity),
+        on_bad_record: job.settings.on_bad_record,
+        ..defaults.clone()
+    }
+}
+
+/// How many tasks with guest code each slot gets.
+fn guests(graph: &JobGraph, here: &[&TaskPlace]) -> BTreeMap<SlotId, u32> {
+    let mut guests = BTreeMap::new();
+    for place in here {
+        let plan = VertexPlan::new(graph, graph.vertex(place.vertex));
+        *guests.entry(place.slot).or_default() += u32::from(!plan.guests.is_empty());
+    }
+    guests
+}
+
+/// Who is told about an attempt, and where its lines go.
+struct Told {
+    attempt: AttemptId,
+    log: Arc<Log>,
+}
+
+fn spec(
+    site: &Site,
+    job: &JobDescription,
+    graph: &JobGraph,
+    (place, cancel): (&TaskPlace, &CancelToken),
+    (budget, program): (GuestBudget, Option<&Arc<dyn Program>>),
+    told: Told,
+) -> TaskSpec {
+    let vertex = graph.vertex(place.vertex);
+    let plan = VertexPlan::new(graph, vertex);
+    let is_source = plan.source.is_some() || plan.has_guest_source;
+    let asked = || -> Box<dyn SplitSource> {
+        Box::new(AskedSplits {
+            attempt: told.attempt,
+            executor: site.executor.clone(),
+            cancel: cancel.clone(),
+        })
+    };
+    TaskSpec {
+        vertex: place.vertex,
+        subtask: place.subtask,
+        attempt: place.attempt,
+        code: program.map(|program| program.code(limits(budget, job))),
+        cache_bytes: budget.cache_bytes,
+        splits: is_source.then(asked),
+        observer: Arc::new(Teller {
+            attempt: told.attempt,
+            task: format!(
+                "{} ({}/{})",
+                vertex.name,
+                place.subtask + 1,
+                vertex.parallelism
+            ),
+            log: told.log,
+            executor: site.executor.clone(),
+            clock: site.clock.clone(),
+        }),
+        cancel: cancel.clone(),
+    }
+}
+
+/// Passes on what a task does.
+struct Teller {
+    attempt: AttemptId,
+    task: String,
+    log: Arc<Log>,
+    executor: Address<Message>,
+    clock: Clock,
+}
+
+impl Observer for Teller {
+    fn changed(&self, change: Change) {
+        // When the executor has ended, nobody wants to know.
+        let _ = self
+            .executor
+            .send_blocking(Message::Changed(self.attempt, change));
+    }
+
+    fn logged(&self, level: LogLevel, message: &str) {
+        let level = match level {
+            LogLevel::Error => "ERROR",
+            LogLevel::Warn => "WARN",
+            LogLevel::Info => "INFO",
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Trace => "TRACE",
+        };
+        self.log.push(LogLine {
+            at_ms: self.clock.now_ms(),
+            task: self.task.clone(),
+            level: level.to_owned(),
+            message: message.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,105 @@
+//! What is done to a job's sources and sinks as a whole: prepare, commit, discard.
+//!
+//! The executor runs each of them on a thread of its own, since files and guests block. Invariant: all
+//! of them can be repeated.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wasmill_connectors::{Access, Committable};
+use wasmill_graph::JobGraph;
+use wasmill_rpc::protocol::{
+    Commit, JobDescription, PartData, Prepared, SlotMemory, SourceSplits, SplitData,
+};
+use wasmill_task::endpoints::Endpoints;
+use wasmill_types::id::OperatorId;
+use wasmill_types::job::OperatorKind;
+
+use crate::budget;
+use crate::deploy::{graph, limits};
+use crate::jobs::Refused;
+use crate::programs::Program;
+
+/// Finds the splits of all sources, and makes the targets of all sinks ready.
+pub(crate) fn prepare(
+    job: &JobDescription,
+    access: &Access,
+    memory: &SlotMemory,
+    program: Option<&Arc<dyn Program>>,
+) -> Result<Prepared, Refused> {
+    let graph = graph(job)?;
+    check_sinks(&graph)?;
+    let budget = budget::guest(memory, 1, &job.settings);
+    let code = program.map(|program| program.code(limits(budget, job)));
+    let failed = |error: wasmill_task::JobFailure| Refused::Failed(error.to_string());
+    let endpoints = Endpoints::open(&graph, access).map_err(failed)?;
+    let splits = endpoints.prepare(&graph, code.as_ref(), &job.args);
+    let sources = splits.map_err(failed)?.into_iter();
+    let sources = sources.map(|(vertex, splits)| SourceSplits {
+        vertex,
+        splits: splits
+            .into_iter()
+            .map(|split| SplitData {
+                name: split.name,
+                state: split.state,
+            })
+            .collect(),
+    });
+    Ok(Prepared {
+        sources: sources.collect(),
+    })
+}
+
+/// Makes the output of a sink visible.
+pub(crate) fn commit(commit: Commit, access: &Access) -> Result<(), Refused> {
+    let graph = graph(&commit.job)?;
+    let endpoints = open(&graph, access)?;
+    let parts = commit.parts.into_iter().map(committable);
+    let committed = endpoints.sinks.commit(commit.sink, parts.collect());
+    committed.map_err(|error| Refused::Failed(error.to_string()))
+}
+
+/// Removes what sinks have staged.
+pub(crate) fn discard(
+    job: &JobDescription,
+    parts: Vec<PartData>,
+    access: &Access,
+) -> Result<(), Refused> {
+    let mut by_sink: BTreeMap<OperatorId, Vec<Committable>> = BTreeMap::new();
+    for part in parts {
+        by_sink
+            .entry(part.sink)
+            .or_default()
+            .push(committable(part));
+    }
+    if by_sink.is_empty() {
+        return Ok(());
+    }
+    let endpoints = open(&graph(job)?, access)?;
+    let discarded = endpoints.sinks.discard(by_sink.into_iter().collect());
+    discarded.map_err(|error| Refused::Failed(error.to_string()))
+}
+
+fn open(graph: &JobGraph, access: &Access) -> Result<Endpoints, Refused> {
+    Endpoints::open(graph, access).map_err(|error| Refused::Failed(error.to_string()))
+}
+
+fn check_sinks(graph: &JobGraph) -> Result<(), Refused> {
+    let operators = graph.logical().operators().iter();
+    let sinks: Vec<_> = operators
+        .filter_map(|operator| match &operator.kind {
+            OperatorKind::SinkConnector(spec) => Some((operator.name.as_str(), spec)),
+            OperatorKind::SourceConnector(_) | OperatorKind::Guest | OperatorKind::GuestSource => {
+                None
+            }
+        })
+        .collect();
+    wasmill_connectors::check_sinks(&sinks).map_err(|error| Refused::Failed(error.to_string()))
+}
+
+fn committable(part: PartData) -> Committable {
+    Committable {
+        name: part.name,
+        state: part.state,
+    }
+}
