@@ -163,9 +163,9 @@ fn query(kind: QueryKind) -> Schema {
     let object = match kind {
         QueryKind::Text => ObjectBuilder::new().schema_type(Type::String),
         QueryKind::Flag => ObjectBuilder::new().schema_type(Type::Boolean),
-        QueryKind::Number => ObjectBuilder::new()
+        QueryKind::Number | QueryKind::Positive => ObjectBuilder::new()
             .schema_type(Type::Integer)
-            .minimum(Some(0))
+            .minimum(Some(u32::from(kind == QueryKind::Positive)))
             .maximum(Some(u32::MAX)),
     };
     Schema::Object(object.build())

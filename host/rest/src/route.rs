@@ -57,6 +57,8 @@ pub(crate) struct Query {
 pub(crate) enum QueryKind {
     Text,
     Number,
+    /// A number from 1.
+    Positive,
     Flag,
 }
 

@@ -13,7 +13,7 @@ use crate::resources::{
     Empty, accumulators, backpressure, bundles, checkpoints, cluster, exceptions, job, job_manager,
     job_settings, jobs, log, metrics, prometheus, subtasks, task_managers, vertices,
 };
-use crate::route::QueryKind::{Flag, Number, Text};
+use crate::route::QueryKind::{Flag, Number, Positive, Text};
 use crate::route::{Draft, Route, route};
 use crate::tokens::Role;
 
@@ -69,7 +69,7 @@ fn bundle_rows() -> Vec<Route> {
             .query("entry-class", Text, "Ignored: a bundle holds one program.")
             .query(
                 "parallelism",
-                Number,
+                Positive,
                 "The parallelism of operators that name none.",
             )
     };
