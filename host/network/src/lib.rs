@@ -5,7 +5,7 @@
 //! empty ([`Gate::recycle`], [`Sender::spare`]), so that its memory is used again. Invariants: a channel
 //! has one producer and keeps its order; every queue has a bound; nobody waits by spinning; a producer
 //! or consumer that goes away is noticed by the other side. Between processes, [`identity`] says who a
-//! node is and [`endpoint`] connects nodes.
+//! node is, [`endpoint`] connects nodes, and [`remote`] carries channels between them.
 
 pub mod endpoint;
 mod exchange;

@@ -96,19 +96,27 @@ impl Sender {
     /// # Panics
     /// After `EndOfPartition`.
     pub fn try_send(&mut self, element: Element) -> Result<(), TrySendError> {
+        if self.put(element)? {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    /// As [`Sender::try_send`], but leaves it to the caller to wake the consumer; answers whether it has to.
+    pub(crate) fn put(&mut self, element: Element) -> Result<bool, TrySendError> {
         let put = self.shared.lock().put(self.channel, element);
         match put {
-            Put::Queued { wake_consumer } => {
-                if wake_consumer {
-                    self.shared.consumer.notify();
-                }
-                Ok(())
-            }
+            Put::Queued { wake_consumer } => Ok(wake_consumer),
             Put::Full(element) => Err(TrySendError::Full(element)),
             Put::ConsumerGone(element, reason) => {
                 Err(TrySendError::ReceiverGone { element, reason })
             }
         }
+    }
+
+    /// Wakes the consumer after [`Sender::put`].
+    pub(crate) fn wake(&self) {
+        self.shared.consumer.notify();
     }
 
     /// Whether [`Sender::send`] would not block now. Room stays: nobody else sends on this channel.

@@ -23,8 +23,8 @@ use super::pool::{BufferPool, Floating, Reservation};
 use super::wire::{CONSUMER_GONE, Wire};
 use crate::sender::{Sender, TrySendError};
 
-/// How many packets are taken from the transport at a time: about a frame.
-const PIECES: usize = 32;
+/// How many packets are taken from the transport at a time: some frames.
+const PIECES: usize = 128;
 
 /// The consumer's end of one channel.
 pub(crate) struct Subscription {
@@ -50,6 +50,8 @@ pub(crate) struct Consumer {
     decoder: Decoder,
     /// The buffers of each element that the task has not taken, oldest first; of events none.
     untaken: VecDeque<u32>,
+    /// The task has to be woken for what lies in the gate. Once for all that came together.
+    wake: bool,
 }
 
 /// What the consumers of a connection share.
@@ -70,6 +72,15 @@ enum Ended {
     Lost(Option<Arc<str>>),
     /// Nobody takes from it any more.
     ConsumerGone,
+}
+
+/// What the next look at the gate waits for.
+#[derive(Clone, Copy)]
+enum Until {
+    /// The next piece of the stream, or that the task takes something where nothing will come otherwise.
+    More,
+    /// That the task takes something.
+    Taken,
 }
 
 impl Subscription {
@@ -97,6 +108,7 @@ impl Consumer {
             metrics,
             decoder: Decoder::new(max_record),
             untaken: VecDeque::new(),
+            wake: false,
         }
     }
 
@@ -129,7 +141,7 @@ impl Consumer {
         let signal = self.subscription.signal.clone();
         let mut pieces = [const { Bytes::new() }; PIECES];
         loop {
-            if !self.settle() {
+            if !self.settle(Until::More) {
                 return Ended::ConsumerGone;
             }
             let read = tokio::select! {
@@ -145,10 +157,16 @@ impl Consumer {
                 }
                 Err(_) => return self.ended(None),
             };
+            let mut ended = None;
             for piece in &mut pieces[..count] {
-                if let Some(ended) = self.take_in(std::mem::take(piece)).await {
-                    return ended;
+                let piece = std::mem::take(piece);
+                if ended.is_none() {
+                    ended = self.take_in(piece).await;
                 }
+            }
+            self.wake();
+            if let Some(ended) = ended {
+                return ended;
             }
         }
     }
@@ -202,12 +220,16 @@ impl Consumer {
     /// filled the gate.
     async fn deliver(&mut self, mut element: Element, buffers: u32) -> bool {
         loop {
-            match self.subscription.sender.try_send(element) {
-                Ok(()) => break,
+            match self.subscription.sender.put(element) {
+                Ok(wake) => {
+                    self.wake |= wake;
+                    break;
+                }
                 Err(TrySendError::ReceiverGone { .. }) => return false,
                 Err(TrySendError::Full(back)) => element = back,
             }
-            if !self.settle() {
+            self.wake();
+            if !self.settle(Until::Taken) {
                 return false;
             }
             self.subscription.signal.notified().await;
@@ -216,9 +238,15 @@ impl Consumer {
         true
     }
 
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.wake) {
+            self.subscription.sender.wake();
+        }
+    }
+
     /// Turns what the task has taken into credit, and asks for floating buffers; answers whether the task
     /// is still there. The signal tells when to do it again.
-    fn settle(&mut self) -> bool {
+    fn settle(&mut self, until: Until) -> bool {
         let Subscription {
             sender,
             allotment,
@@ -248,10 +276,14 @@ impl Consumer {
             }
         }
         self.pool.overdraw(before, allotment.overdraft());
-        // Few elements: each counts for the producer. Many: it has credit to go on with, and a wake-up
-        // per half of them is enough.
-        let below = match queued {
-            0..=2 => queued,
+        let below = match (until, queued) {
+            // There is time until the next batch.
+            (Until::More, _) if allotment.more_will_come() => 0,
+            // The task may have taken all since the gate was full; then there is nothing to wait for.
+            (Until::Taken, 0) => 1,
+            // Few elements: each counts for the producer.
+            (_, 0..=2) => queued,
+            // Many: it has credit to go on with, and a wake-up per half of them is enough.
             _ => queued.div_ceil(2),
         };
         sender.notify_when_fewer(below, signal);
@@ -260,7 +292,7 @@ impl Consumer {
 
     /// Keeps the buffers until the task has taken what is in them.
     async fn linger(&mut self) {
-        while self.settle() && !self.untaken.is_empty() {
+        while self.settle(Until::Taken) && !self.untaken.is_empty() {
             self.subscription.signal.notified().await;
         }
     }

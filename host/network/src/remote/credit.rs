@@ -165,17 +165,27 @@ impl Allotment {
     /// a message per buffer costs more than the buffer. It is always left with enough for any batch.
     pub(crate) fn announce(&mut self, gained: u32) -> u32 {
         self.unannounced += gained;
-        let known = self.credit() - i64::from(self.unannounced);
-        let enough = self.exclusive.max((self.exclusive + self.floating) / 2);
-        if known >= i64::from(enough) {
+        if self.known_is_enough() {
             return 0;
         }
         std::mem::take(&mut self.unannounced)
     }
 
+    /// Whether a batch will come for sure without anything being done before.
+    pub(crate) fn more_will_come(&self) -> bool {
+        self.backlog > 0 && self.known_is_enough()
+    }
+
     /// By how many buffers a giant batch exceeds what the channel has.
     pub(crate) fn overdraft(&self) -> u64 {
         u64::try_from(-self.credit()).unwrap_or(0)
+    }
+
+    /// Whether what the producer has been told of lets it go on.
+    fn known_is_enough(&self) -> bool {
+        let known = self.credit() - i64::from(self.unannounced);
+        let enough = self.exclusive.max((self.exclusive + self.floating) / 2);
+        known >= i64::from(enough)
     }
 
     fn required(&self) -> i64 {
