@@ -13,12 +13,12 @@ use wasmill_actor::{Address, CancelToken, Clock, Rng};
 use wasmill_connectors::Access;
 use wasmill_graph::{ExecutionGraph, JobGraph, LogicalGraph};
 use wasmill_rpc::protocol::{Deploy, JobDescription, LogLine, SlotMemory, TaskPlace};
-use wasmill_task::deployment::{self, Job, Places, Share, TaskSpec};
+use wasmill_task::deployment::{self, Job, Place, Places, Share, TaskSpec};
 use wasmill_task::endpoints::Endpoints;
 use wasmill_task::outcome::{Change, Observer};
 use wasmill_task::plan::VertexPlan;
 use wasmill_task::source::SplitSource;
-use wasmill_types::id::{AttemptId, SlotId, TaskManagerId};
+use wasmill_types::id::{AttemptId, SlotId, TaskManagerId, VertexId};
 use wasmill_types::operator::LogLevel;
 
 use crate::budget::{self, GuestBudget};
@@ -50,13 +50,12 @@ pub(crate) fn deploy(
 ) -> Result<(), Refused> {
     let description = &deploy.job;
     let graph = graph(description)?;
-    let execution = ExecutionGraph::expand(&graph);
     let failed = |error: wasmill_task::JobFailure| Refused::Failed(error.to_string());
     let endpoints = Endpoints::open(&graph, &site.access).map_err(failed)?;
     let here: Vec<&TaskPlace> = accepted.tasks.iter().map(|(place, _)| place).collect();
     let places = places(site, deploy, &graph, &here)?;
-    let options = options(site, description, &graph, &execution, &here);
-    let guests = guests(&graph, &here);
+    let options = options(site, description, &graph, &places, &here);
+    let guests = guests(&graph, &here, &accepted.neighbours);
     let spec = |(place, cancel): &(TaskPlace, CancelToken)| {
         let budget = budget::guest(&site.memory, guests[&place.slot], &description.settings);
         let told = Told {
@@ -144,15 +143,24 @@ fn options(
     site: &Site,
     job: &JobDescription,
     graph: &JobGraph,
-    execution: &ExecutionGraph,
+    places: &Places,
     here: &[&TaskPlace],
 ) -> wasmill_task::Options {
     let defaults = &site.options;
+    let execution = ExecutionGraph::expand(graph);
     let mut channels: BTreeMap<SlotId, usize> = BTreeMap::new();
     for place in here {
-        let inputs = graph.vertex(place.vertex).inputs.iter();
-        let count = inputs.map(|edge| execution.producers(*edge, place.subtask).len());
-        *channels.entry(place.slot).or_default() += count.sum::<usize>();
+        let vertex = graph.vertex(place.vertex);
+        let inputs = vertex.inputs.iter();
+        let inputs = inputs.map(|edge| execution.producers(*edge, place.subtask).len());
+        // A channel to a task here is one of that task's inputs.
+        let outputs = vertex.outputs.iter().map(|edge| {
+            let to = graph.edge(*edge).to;
+            let elsewhere = |consumer: &u32| places.of(to, *consumer) != Place::Here;
+            let consumers = execution.consumers(*edge, place.subtask);
+            consumers.filter(elsewhere).count()
+        });
+        *channels.entry(place.slot).or_default() += inputs.sum::<usize>() + outputs.sum::<usize>();
     }
     let most = channels.values().copied().max().unwrap_or(0);
     let capacity = defaults.channel_capacity.get();
@@ -164,12 +172,17 @@ fn options(
     }
 }
 
-/// How many tasks with guest code each slot gets.
-fn guests(graph: &JobGraph, here: &[&TaskPlace]) -> BTreeMap<SlotId, u32> {
+/// How many tasks with guest code each slot has, with those that live there already.
+fn guests(
+    graph: &JobGraph,
+    here: &[&TaskPlace],
+    neighbours: &[(VertexId, SlotId)],
+) -> BTreeMap<SlotId, u32> {
+    let new = here.iter().map(|place| (place.vertex, place.slot));
     let mut guests = BTreeMap::new();
-    for place in here {
-        let plan = VertexPlan::new(graph, graph.vertex(place.vertex));
-        *guests.entry(place.slot).or_default() += u32::from(!plan.guests.is_empty());
+    for (vertex, slot) in new.chain(neighbours.iter().copied()) {
+        let plan = VertexPlan::new(graph, graph.vertex(vertex));
+        *guests.entry(slot).or_default() += u32::from(!plan.guests.is_empty());
     }
     guests
 }

@@ -390,3 +390,6 @@ impl std::fmt::Debug for Environment {
         f.write_str("Environment")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use wasmill_actor::CancelToken;
 use wasmill_rpc::protocol::{Deploy, JobDescription, SlotUse, TaskPlace};
 use wasmill_task::job::watch::Watched;
 use wasmill_types::ExecutionState;
-use wasmill_types::id::{AttemptId, JobId, LeaderId, RegistrationId, SlotId};
+use wasmill_types::id::{AttemptId, JobId, LeaderId, RegistrationId, SlotId, VertexId};
 
 use crate::logs::Log;
 use slots::Slots;
@@ -75,6 +75,8 @@ pub(crate) struct Accepted {
     pub(crate) tasks: Vec<(TaskPlace, CancelToken)>,
     /// Where they log.
     pub(crate) log: Arc<Log>,
+    /// The job's other tasks that live in slots here.
+    pub(crate) neighbours: Vec<(VertexId, SlotId)>,
     /// The deployments that these tasks replace.
     pub(crate) replaced: BTreeSet<u32>,
 }
@@ -199,6 +201,10 @@ impl Jobs {
             runs: BTreeSet::new(),
         });
         job.is_released = false;
+        let live = job.attempts.iter().filter(|(_, known)| !known.is_over());
+        let neighbours = live
+            .map(|(other, known)| (other.vertex, known.slot))
+            .collect();
         let mut replaced = BTreeSet::new();
         for (place, cancel) in &tasks {
             let attempt = attempt_of(id, place);
@@ -226,6 +232,7 @@ impl Jobs {
         Ok(Accepted {
             tasks,
             log: Arc::clone(&job.log),
+            neighbours,
             replaced,
         })
     }

@@ -16,6 +16,8 @@ mod deploy;
 mod endpoints;
 mod errand;
 pub mod executor;
+#[cfg(test)]
+mod fixture;
 pub mod gateway;
 pub mod jobs;
 mod link;

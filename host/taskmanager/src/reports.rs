@@ -80,8 +80,12 @@ impl Outbox {
         self.not_before.filter(|_| waits)
     }
 
-    /// Hands back everything: nobody is there to be told.
+    /// Hands back everything that was never told: nobody is there to be told. What was told and not
+    /// answered may have been taken, so what it staged may be needed.
     pub(crate) fn clear(&mut self) -> Vec<Report> {
+        if self.told.is_some() || self.failures > 0 {
+            self.changes.pop_front();
+        }
         (self.told, self.not_before, self.failures) = (None, None, 0);
         self.changes.drain(..).map(|(_, report)| report).collect()
     }
