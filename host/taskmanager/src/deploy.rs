@@ -205,11 +205,12 @@ fn spec(
     let plan = VertexPlan::new(graph, vertex);
     let is_source = plan.source.is_some() || plan.has_guest_source;
     let asked = || -> Box<dyn SplitSource> {
-        Box::new(AskedSplits {
-            attempt: told.attempt,
-            executor: site.executor.clone(),
-            cancel: cancel.clone(),
-        })
+        Box::new(AskedSplits::new(
+            told.attempt,
+            site.executor.clone(),
+            cancel.clone(),
+            site.clock.clone(),
+        ))
     };
     TaskSpec {
         vertex: place.vertex,

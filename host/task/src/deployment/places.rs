@@ -79,3 +79,51 @@ fn numbers(graph: &JobGraph) -> (Vec<u32>, usize) {
     });
     (first.collect(), count as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::graph::graph;
+
+    #[test]
+    fn what_runs_here_is_here_and_the_rest_is_where_it_is_said_to_be() {
+        let graph = graph("n:gen*2 =rebalance=> k*3", |_, _| Vec::new());
+        let (first, second) = (VertexId(0), VertexId(1));
+        let elsewhere = [Some(1), Some(0), Some(1), None, Some(0)];
+        let places = Places::new(&graph, [(first, 1), (second, 2)], &elsewhere).unwrap();
+        let found = [
+            (first, 0),
+            (first, 1),
+            (second, 0),
+            (second, 1),
+            (second, 2),
+        ]
+        .map(|(vertex, subtask)| places.of(vertex, subtask));
+        let expected = [
+            Place::At(1),
+            Place::Here,
+            Place::At(1),
+            Place::Nowhere,
+            Place::Here,
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(Places::all_here(&graph).of(second, 2), Place::Here);
+    }
+
+    #[test]
+    fn places_that_do_not_fit_the_graph_are_none() {
+        let graph = graph("n:gen*2", |_, _| Vec::new());
+        let vertex = VertexId;
+        for (here, elsewhere) in [
+            (vec![], vec![None]),
+            (vec![], vec![None; 3]),
+            (vec![(vertex(0), 2)], vec![None; 2]),
+            (vec![(vertex(1), 0)], vec![None; 2]),
+        ] {
+            assert!(
+                Places::new(&graph, here.clone(), &elsewhere).is_none(),
+                "{here:?}"
+            );
+        }
+    }
+}
