@@ -7,7 +7,7 @@ pub(crate) mod job;
 use std::sync::Arc;
 
 use wasmill_actor::{Clock, Rng};
-use wasmill_connectors::{Committable, ConnectorError, SinkWriter};
+use wasmill_connectors::{Committable, ConnectorError, SinkWriter, Split};
 use wasmill_types::{Batch, BatchView, Element};
 
 use crate::event_time::OutputTime;
@@ -79,6 +79,14 @@ impl SinkWriter for Writer {
     fn finish(self: Box<Self>) -> Result<Vec<Committable>, ConnectorError> {
         refuse(self.fails_to_finish, "finish")?;
         Ok(vec![committable(&self.written.join(","))])
+    }
+}
+
+/// A split of this name, which holds it too.
+pub(crate) fn split(name: &str) -> Split {
+    Split {
+        name: name.to_owned(),
+        state: name.as_bytes().to_vec(),
     }
 }
 

@@ -7,7 +7,7 @@ use wasmill_types::HostError;
 
 use super::*;
 use crate::fixture::guest::{Bundle, Call, DONE, Io, context, user_failure};
-use crate::fixture::{batch, host};
+use crate::fixture::{batch, host, split};
 use crate::guest::GuestCode;
 
 /// A reader whose polls are texts: records separated by `,`, then `ready`, `idle` or `end`.
@@ -52,13 +52,6 @@ impl SourceReader for Script {
 
     fn snapshot(&self) -> Vec<Split> {
         Vec::new()
-    }
-}
-
-fn split(name: &str) -> Split {
-    Split {
-        name: name.to_owned(),
-        state: Vec::new(),
     }
 }
 
@@ -180,12 +173,8 @@ fn a_bad_record_is_located_where_it_was_read_and_other_failures_are_left_alone()
 
 #[test]
 fn a_source_of_the_bundle_is_given_one_split_after_the_other() {
-    let splits = ["one", "two"].map(|name| Split {
-        state: name.as_bytes().to_vec(),
-        ..split("a part")
-    });
     let mut source = SourceRole::Guest {
-        splits: Box::new(SplitQueue::new(splits)),
+        splits: Box::new(SplitQueue::new(["one", "two"].map(split))),
         max_records: 10,
         is_reading: false,
     };

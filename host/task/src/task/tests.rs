@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 
 use wasmill_actor::{Rng, ThreadKind, threads};
-use wasmill_connectors::Split;
 use wasmill_network::{Sender, gate};
 use wasmill_state::{OwnedGroups, TimerService};
 use wasmill_types::HostError;
@@ -20,7 +19,7 @@ use wasmill_types::operator::{OperatorHost, Timers};
 use super::*;
 use crate::fixture::graph::graph;
 use crate::fixture::guest::{Answer, Bundle, Call, DONE, Io, context};
-use crate::fixture::{Writer, batch, host, shown, texts};
+use crate::fixture::{Writer, batch, host, shown, split, texts};
 use crate::guest::GuestCode;
 use crate::output::Output;
 use crate::partition::ResultPartition;
@@ -489,12 +488,8 @@ fn a_waiting_task_is_woken_by_input_and_by_being_cancelled() {
 
 /// A source of the bundle with one split.
 fn guest_source() -> SourceRole {
-    let split = Split {
-        name: "a".to_owned(),
-        state: b"a".to_vec(),
-    };
     SourceRole::Guest {
-        splits: Box::new(SplitQueue::new([split])),
+        splits: Box::new(SplitQueue::new([split("a")])),
         max_records: 10,
         is_reading: false,
     }
