@@ -32,4 +32,4 @@ pub use executor::{Environment, Handle, Status, start};
 pub use gateway::{Connect, JobManager};
 pub use jobs::Refused;
 pub use options::Options;
-pub use programs::{Compiler, GuestLimits, Program, Programs};
+pub use programs::{Bundles, Compiler, GuestLimits, Program, Programs};
