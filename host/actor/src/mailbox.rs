@@ -10,6 +10,8 @@ use std::fmt;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::actors::{self, ActorKind};
+
 /// The actor behind an address has ended.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[error("the {actor} has ended")]
@@ -113,6 +115,26 @@ impl<M> Address<M> {
                 },
                 mpsc::error::TrySendError::Closed(_) => self.gone().into(),
             })
+    }
+
+    /// Sends a message without waiting, from one actor to another: two actors that waited for each other's
+    /// full mailboxes would do so for ever. When there is no room an errand waits for it, and the message
+    /// may come after later ones; one to an actor that has ended is dropped.
+    ///
+    /// # Panics
+    /// Outside of a runtime, when there is no room.
+    pub fn post(&self, message: M)
+    where
+        M: Send + 'static,
+    {
+        let Err(mpsc::error::TrySendError::Full(message)) = self.messages.try_send(message) else {
+            return;
+        };
+        let address = self.clone();
+        let send = async move {
+            let _actor_has_ended = address.send(message).await;
+        };
+        let _ends_with_the_actor = actors::spawn(ActorKind::Errand, "post", send);
     }
 
     /// Sends a message that has an answer, and waits for it. Callers that cannot wait for ever put a
@@ -221,6 +243,22 @@ mod tests {
         drop(mailbox);
         let gone = address.try_send(4).unwrap_err().to_string();
         assert_eq!(gone, "the counter has ended");
+    }
+
+    #[test]
+    fn what_is_posted_to_a_full_mailbox_comes_later() {
+        let (address, mut mailbox) = mailbox::<u32>("counter", 1);
+        runtime().block_on(async {
+            (0..3).for_each(|number| address.post(number));
+            let mut came = Vec::new();
+            while came.len() < 3 {
+                came.extend(mailbox.next().await);
+            }
+            came.sort_unstable();
+            assert_eq!(came, [0, 1, 2]);
+            drop(mailbox);
+            address.post(4);
+        });
     }
 
     #[test]
