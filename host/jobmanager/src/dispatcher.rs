@@ -1,0 +1,254 @@
+//! The Dispatcher: starts a JobMaster for each job, and knows all jobs that run or have ended lately.
+//!
+//! Invariants: a job's id is used once; a JobMaster that panics ends as a failed job, with its tasks
+//! released and its slots free, and touches no other; what has ended is kept within bounds (`retention`).
+
+mod retention;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use wasmill_actor::actors::{self, ActorKind};
+use wasmill_actor::{Address, Clock, Mailbox, Reply, Rng, mailbox};
+use wasmill_graph::JobGraph;
+use wasmill_rpc::protocol::{JobDescription, Release};
+use wasmill_types::id::{JobId, LeaderId};
+use wasmill_types::{FailureCause, FailureKind, JobStatus};
+
+use crate::bundles::Lease;
+use crate::handle::JobManagerError;
+use crate::master;
+use crate::options::Options;
+use crate::resources;
+use crate::restart::{Restart, Strategy};
+use crate::view::{ExceptionView, JobView};
+use retention::Retention;
+
+/// How many messages may wait for the Dispatcher.
+pub(crate) const MAILBOX: usize = 1_024;
+/// How long a TaskManager may take to forget a job.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the Dispatcher can be told and asked.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Starts a job; answers when it is listed.
+    Submit(Box<Accepted>, Reply<Result<JobId, JobManagerError>>),
+    /// A JobMaster has ended; with the text of its panic.
+    Ended(JobId, Option<String>),
+    /// Takes no more jobs.
+    Close(Reply<()>),
+    /// Ends the actor.
+    Stop(Reply<()>),
+}
+
+/// A job that can run.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) description: Arc<JobDescription>,
+    pub(crate) graph: Arc<JobGraph>,
+    pub(crate) strategy: Strategy,
+    pub(crate) lease: Option<Lease>,
+}
+
+/// All jobs that are known.
+pub(crate) type Directory = Arc<BTreeMap<JobId, Entry>>;
+
+/// A job, for those who look at it or tell it something.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// Its pictures.
+    pub(crate) views: watch::Receiver<Arc<JobView>>,
+    /// Its JobMaster, while it runs.
+    pub(crate) master: Option<Address<master::Message>>,
+}
+
+/// What the actor is made of.
+pub(crate) struct Setup {
+    pub(crate) options: Arc<Options>,
+    pub(crate) resources: Address<resources::Message>,
+    pub(crate) clock: Clock,
+    pub(crate) rng: Rng,
+    pub(crate) directory: watch::Sender<Directory>,
+}
+
+/// The actor.
+struct Dispatcher {
+    setup: Setup,
+    address: Address<Message>,
+    /// The jobs whose JobMasters run.
+    running: BTreeMap<JobId, Running>,
+    ended: Retention,
+    is_closed: bool,
+}
+
+struct Running {
+    leader: LeaderId,
+    views: Arc<watch::Sender<Arc<JobView>>>,
+}
+
+/// Runs the Dispatcher until it is told to stop.
+pub(crate) async fn run(setup: Setup, mut mailbox: Mailbox<Message>, address: Address<Message>) {
+    let clock = setup.clock.clone();
+    let ended = Retention::new(setup.options.kept_jobs, setup.options.kept_for);
+    let mut dispatcher = Dispatcher {
+        setup,
+        address,
+        running: BTreeMap::new(),
+        ended,
+        is_closed: false,
+    };
+    loop {
+        let due = dispatcher.ended.due().unwrap_or(Duration::MAX / 4);
+        // Both arms may be dropped without loss.
+        let message = tokio::select! {
+            biased;
+            message = mailbox.next() => message,
+            () = clock.sleep_until(due) => None,
+        };
+        match message {
+            Some(Message::Submit(accepted, reply)) => reply.give(dispatcher.submit(*accepted)),
+            Some(Message::Ended(job, panic)) => dispatcher.ended(job, panic),
+            Some(Message::Close(reply)) => {
+                dispatcher.is_closed = true;
+                reply.give(());
+            }
+            Some(Message::Stop(reply)) => return reply.give(()),
+            None => {}
+        }
+        dispatcher.forget_old();
+    }
+}
+
+impl Dispatcher {
+    fn submit(&mut self, accepted: Accepted) -> Result<JobId, JobManagerError> {
+        let job = accepted.description.job;
+        if self.is_closed {
+            let closed = "the JobManager is ending and takes no more jobs";
+            return Err(JobManagerError::Unavailable(closed.to_owned()));
+        }
+        if self.setup.directory.borrow().contains_key(&job) {
+            return Err(JobManagerError::Conflict(format!(
+                "there is a job {job} already"
+            )));
+        }
+        let most = self.setup.options.max_jobs;
+        if self.running.len() >= most {
+            let full =
+                format!("{most} jobs run, which is the limit; try again when some have ended");
+            return Err(JobManagerError::Unavailable(full));
+        }
+        self.start(accepted);
+        Ok(job)
+    }
+
+    fn start(&mut self, accepted: Accepted) {
+        let job = accepted.description.job;
+        let leader = LeaderId(self.setup.rng.next_u64());
+        let rng = Rng::seeded(self.setup.rng.next_u64());
+        let job_of = (&accepted.description, &accepted.graph);
+        let restart = Restart::new(accepted.strategy, rng);
+        let scheduler = master::scheduler(job_of, restart, &self.setup.options, &self.setup.clock);
+        let (views, _) = watch::channel(Arc::new(scheduler.picture()));
+        let views = Arc::new(views);
+        let setup = master::Setup {
+            description: accepted.description,
+            graph: accepted.graph,
+            scheduler,
+            options: Arc::clone(&self.setup.options),
+            leader,
+            resources: self.setup.resources.clone(),
+            clock: self.setup.clock.clone(),
+            views: Arc::clone(&views),
+            lease: accepted.lease,
+        };
+        let entry = Entry {
+            views: views.subscribe(),
+            master: None,
+        };
+        let (address, mailbox) = mailbox("JobMaster", master::MAILBOX);
+        let work = master::run(setup, mailbox, address.clone());
+        let mut actor = actors::spawn(ActorKind::JobMaster, &job.to_string(), work);
+        let dispatcher = self.address.clone();
+        let supervise = async move {
+            let panic = actor.join().await.err().map(|it| it.message);
+            // Nobody is there to be told when the Dispatcher has ended.
+            let _told = dispatcher.send(Message::Ended(job, panic)).await;
+        };
+        let _ends_with_the_job = actors::spawn(ActorKind::Errand, "supervise", supervise);
+        self.running.insert(job, Running { leader, views });
+        let master = Some(address);
+        self.list(job, Some(Entry { master, ..entry }));
+    }
+
+    fn ended(&mut self, job: JobId, panic: Option<String>) {
+        let Some(running) = self.running.remove(&job) else {
+            return;
+        };
+        if let Some(panic) = panic {
+            self.fail(&running, job, &panic);
+        }
+        let entry = Entry {
+            views: running.views.subscribe(),
+            master: None,
+        };
+        self.list(job, Some(entry));
+        self.ended.add(job, self.setup.clock.monotonic());
+    }
+
+    /// Ends a job whose JobMaster has not.
+    fn fail(&self, running: &Running, job: JobId, panic: &str) {
+        let message = format!("the job's JobMaster broke, which is a bug of Wasmill: {panic}");
+        let at_ms = self.setup.clock.now_ms();
+        running.views.send_modify(|view| {
+            let view = Arc::make_mut(view);
+            if view.status.is_terminal() {
+                return;
+            }
+            view.status = JobStatus::Failed;
+            view.reached.insert(JobStatus::Failed, at_ms);
+            view.waiting_for = None;
+            let exception = ExceptionView {
+                at_ms,
+                cause: FailureCause::new(FailureKind::Host, message),
+                task: None,
+                location: None,
+                concurrent: Vec::new(),
+            };
+            view.exceptions.insert(0, exception);
+        });
+        let (resources, leader) = (self.setup.resources.clone(), running.leader);
+        let release = async move {
+            if let Ok(members) = resources.ask(resources::Message::Members).await {
+                for member in members {
+                    let release = Release { leader, job };
+                    let released = member.gateway.call(release, RELEASE_TIMEOUT).await;
+                    if let Err(error) = released {
+                        tracing::debug!(%error, "job not released");
+                    }
+                }
+            }
+            // Its slots are free only now that its tasks are told to stop.
+            let _told = resources.send(resources::Message::JobEnded(job)).await;
+        };
+        let _ends_by_its_deadlines = actors::spawn(ActorKind::Errand, "release", release);
+    }
+
+    fn forget_old(&mut self) {
+        for job in self.ended.expire(self.setup.clock.monotonic()) {
+            self.list(job, None);
+        }
+    }
+
+    fn list(&self, job: JobId, entry: Option<Entry>) {
+        self.setup.directory.send_modify(|directory| {
+            let directory = Arc::make_mut(directory);
+            match entry {
+                Some(entry) => directory.insert(job, entry),
+                None => directory.remove(&job),
+            };
+        });
+    }
+}

@@ -1,0 +1,54 @@
+//! Why the JobManager did not do what it was asked; each case is one status over REST.
+
+use thiserror::Error;
+
+use crate::bundles::BundleError;
+use crate::programs::DescribeFailure;
+
+/// Why the JobManager did not do what it was asked.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum JobManagerError {
+    /// There is no such job or bundle of that tenant.
+    #[error("{0}")]
+    NotFound(String),
+    /// What was given cannot be used: a bundle that is none, arguments that the program refuses.
+    #[error("{0}")]
+    Invalid(String),
+    /// The thing is in a state in which this cannot be done.
+    #[error("{0}")]
+    Conflict(String),
+    /// What was given is larger than allowed.
+    #[error("{0}")]
+    TooLarge(String),
+    /// It took too long.
+    #[error("{0}")]
+    TimedOut(String),
+    /// It cannot be done now, and may be later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Something broke here.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<BundleError> for JobManagerError {
+    fn from(error: BundleError) -> Self {
+        let text = error.to_string();
+        match error {
+            BundleError::NotFound(_) => Self::NotFound(text),
+            BundleError::TooLarge(_) => Self::TooLarge(text),
+            BundleError::Empty | BundleError::Broken(_) => Self::Invalid(text),
+            BundleError::TooMany(_) => Self::Unavailable(text),
+            BundleError::Disk { source, .. } => Self::Internal(format!("{text}: {source}")),
+        }
+    }
+}
+
+impl From<DescribeFailure> for JobManagerError {
+    fn from(failure: DescribeFailure) -> Self {
+        match failure {
+            DescribeFailure::Bundle(text) => Self::Invalid(text),
+            DescribeFailure::Host(text) => Self::Internal(text),
+        }
+    }
+}

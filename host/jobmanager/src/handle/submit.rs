@@ -1,0 +1,127 @@
+//! From a bundle and arguments to a job that runs, or to its plan.
+//!
+//! Invariant: what is wrong with a submission is found before a JobMaster exists.
+
+use std::sync::Arc;
+
+use wasmill_actor::rng::secret;
+use wasmill_graph::{JobGraph, LogicalGraph, Options as GraphOptions};
+use wasmill_rpc::protocol::{JobDescription, JobSettings};
+use wasmill_types::id::{JobId, TenantId};
+use wasmill_types::job::JobSpec;
+
+use super::{Handle, JobManagerError};
+use crate::bundles::Lease;
+use crate::dispatcher::{self, Accepted};
+use crate::restart::Strategy;
+
+/// A job to run, or to plan, from an uploaded bundle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The id of an uploaded bundle of that tenant.
+    pub bundle: String,
+    /// The program's arguments.
+    pub args: Vec<String>,
+    /// How it runs.
+    pub settings: JobSettings,
+    /// What happens when it fails; none for what the JobManager's options say.
+    pub restart: Option<Strategy>,
+    /// The job's id, when the caller chose one.
+    pub job: Option<JobId>,
+}
+
+/// A job to run that was described elsewhere, as the embedded runner's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRequest {
+    /// The job.
+    pub description: JobDescription,
+    /// What happens when it fails; none for what the JobManager's options say.
+    pub restart: Option<Strategy>,
+}
+
+impl Handle {
+    /// Starts a job; answers when it is listed.
+    ///
+    /// # Errors
+    /// When the bundle is not there, or the program refuses or describes a graph that cannot run.
+    pub async fn submit(&self, submission: Submission) -> Result<JobId, JobManagerError> {
+        let restart = submission.restart;
+        let (description, graph, lease) = self.described(submission).await?;
+        self.accept(description, graph, restart, Some(lease)).await
+    }
+
+    /// The graph that a submission would run.
+    ///
+    /// # Errors
+    /// As [`Handle::submit`].
+    pub async fn plan(&self, submission: Submission) -> Result<Arc<JobGraph>, JobManagerError> {
+        let (_, graph, _) = self.described(submission).await?;
+        Ok(Arc::new(graph))
+    }
+
+    /// Starts a job that was described already; answers when it is listed.
+    ///
+    /// # Errors
+    /// When its graph cannot run.
+    pub async fn run(&self, request: RunRequest) -> Result<JobId, JobManagerError> {
+        let RunRequest {
+            description,
+            restart,
+        } = request;
+        let parallelism = description.settings.parallelism;
+        let graph = self.graph(description.spec.clone(), parallelism)?;
+        self.accept(description, graph, restart, None).await
+    }
+
+    async fn described(
+        &self,
+        submission: Submission,
+    ) -> Result<(JobDescription, JobGraph, Lease), JobManagerError> {
+        let (bundle, lease) = self.store()?.take(&submission.tenant, &submission.bundle)?;
+        let args = submission.args.clone();
+        let spec = self.inner.programs.describe(lease.path(), args).await?;
+        let graph = self.graph(spec.clone(), submission.settings.parallelism)?;
+        let description = JobDescription {
+            job: submission.job.unwrap_or_else(new_job),
+            tenant: submission.tenant,
+            spec,
+            bundle: Some(bundle.digest),
+            args: submission.args,
+            settings: submission.settings,
+        };
+        Ok((description, graph, lease))
+    }
+
+    fn graph(&self, spec: JobSpec, parallelism: u32) -> Result<JobGraph, JobManagerError> {
+        let options = GraphOptions {
+            parallelism,
+            limits: self.inner.options.graph.clone(),
+        };
+        let checked = LogicalGraph::check(spec, &options);
+        let checked = checked.map_err(|error| JobManagerError::Invalid(error.to_string()))?;
+        Ok(JobGraph::from_logical(&checked))
+    }
+
+    async fn accept(
+        &self,
+        description: JobDescription,
+        graph: JobGraph,
+        restart: Option<Strategy>,
+        lease: Option<Lease>,
+    ) -> Result<JobId, JobManagerError> {
+        let accepted = Box::new(Accepted {
+            description: Arc::new(description),
+            graph: Arc::new(graph),
+            strategy: restart.unwrap_or(self.inner.options.restart),
+            lease,
+        });
+        let submit = |reply| dispatcher::Message::Submit(accepted, reply);
+        self.ask(&self.inner.dispatcher, submit).await?
+    }
+}
+
+fn new_job() -> JobId {
+    JobId(u128::from_be_bytes(secret()))
+}
