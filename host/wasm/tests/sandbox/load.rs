@@ -256,6 +256,21 @@ fn engines_of_different_configurations_do_not_share_code() {
 }
 
 #[test]
+fn a_process_that_must_not_compile_loads_what_another_has_compiled() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cache, path) = (dir.path().join("cache"), dir.path().join("guest.wasm"));
+    fs::write(&path, Guest::default().build()).unwrap();
+    let limits = Limits::default();
+    let load = || Bundle::load_compiled(&engine(&cache), &path, &limits).unwrap();
+    assert!(load().is_none());
+    let compiled = Bundle::load(&engine(&cache), &path, &limits).unwrap();
+    assert_eq!(load().unwrap().digest(), compiled.digest());
+    fs::write(&path, "no bundle").unwrap();
+    let refused = Bundle::load_compiled(&engine(&cache), &path, &limits);
+    assert!(refused.is_err());
+}
+
+#[test]
 fn a_cache_that_cannot_be_made_costs_no_more_than_compilation() {
     let file = Guest::default()
         .process("(call $mark_idle) (call $ok)")
