@@ -1,7 +1,7 @@
 # One command for each thing that a person does with this checkout. `make demo` and `make test` need a
 # machine with Rust and a C compiler; what else they need, scripts/setup.sh gets.
 
-.PHONY: help demo build test lint bench clean setup setup-test
+.PHONY: help demo cluster-demo build test lint bench clean setup setup-test
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,21 +11,30 @@ WASMILL := $(TARGET)/release/wasmill
 DEMO := $(TARGET)/demo
 
 help: ## Say what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
-demo: build ## Count the words of this project's own texts with a bundle
-	rm -rf $(DEMO)
+demo: build texts ## Count the words of this project's own texts with a bundle
+	rm -rf $(DEMO)/counts
+	$(WASMILL) run --local --parallelism 2 $(TARGET)/wasmill/word-count.wasm -- --input $(DEMO)/text --output $(DEMO)/counts
+	@$(call top_ten,$(DEMO)/counts)
+
+cluster-demo: build texts ## Count them on a cluster of three processes, submitted with curl
+	scripts/cluster-demo.sh $(WASMILL) $(TARGET)/wasmill/word-count.wasm $(DEMO)/text $(DEMO)/cluster
+	@$(call top_ten,$(DEMO)/cluster/counts)
+
+texts: build
+	rm -rf $(DEMO)/text
 	mkdir -p $(DEMO)/text
 	cp LICENSE *.md wit/*.wit $(DEMO)/text
 	$(WASMILL) build guest-examples/word-count
-	$(WASMILL) run --local --parallelism 2 $(TARGET)/wasmill/word-count.wasm -- --input $(DEMO)/text --output $(DEMO)/counts
-	@echo; echo "The ten most frequent words:"
-	@# Each line is `word,count so far`, and counts only grow: a word's largest one is its last.
-	@cat $(DEMO)/counts/* \
-	  | awk '{ n = $$0; sub(/.*,/, "", n); sub(/,[^,]*$$/, ""); if (n + 0 > last[$$0]) last[$$0] = n + 0 } \
-	         END { for (word in last) printf "%8d  %s\n", last[word], word }' \
-	  | LC_ALL=C sort -k1,1nr -k2 >$(DEMO)/words
-	@head -n 10 $(DEMO)/words
+
+# Each line is `word,count so far`, and counts only grow: a word's largest one is its last.
+define top_ten
+echo; echo "The ten most frequent words:"; cat $(1)/* \
+  | awk '{ n = $$0; sub(/.*,/, "", n); sub(/,[^,]*$$/, ""); if (n + 0 > last[$$0]) last[$$0] = n + 0 } \
+         END { for (word in last) printf "%8d  %s\n", last[word], word }' \
+  | LC_ALL=C sort -k1,1nr -k2 >$(1).words; head -n 10 $(1).words
+endef
 
 build: setup ## Build the wasmill program: target/release/wasmill
 	cargo build --release -p wasmill-node

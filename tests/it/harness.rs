@@ -3,6 +3,7 @@
 //! Invariant: nothing that a test runs is older than the sources; what takes long to build is built once
 //! per run of the tests, whichever process needs it first.
 
+mod cluster;
 mod golden;
 mod guests;
 mod once;
@@ -11,6 +12,7 @@ mod program;
 
 use std::path::Path;
 
+pub(crate) use cluster::Cluster;
 pub(crate) use golden::check_golden;
 pub(crate) use guests::bundle;
 pub(crate) use output::{assert_nothing_written, lines_of_parts, parts};

@@ -11,6 +11,7 @@
 mod bad_input;
 mod bindings;
 mod cli;
+mod cluster;
 mod examples;
 mod harness;
 mod hostile;

@@ -2,6 +2,8 @@
 //!
 //! Invariant: only shapes and texts; what a command does is in its own file.
 
+mod cluster;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,14 +13,22 @@ use clap_complete::Shell;
 use wasmill_types::key_group::MAX_PARALLELISM;
 use wasmill_types::size::ByteSize;
 
+pub(crate) use cluster::{
+    CancelArgs, ClusterArgs, ClusterCommand, ClusterStartArgs, ConfigArgs, JobManagerArgs,
+    ListArgs, LogsArgs, Role, StatusArgs, TaskManagerArgs, TaskManagersArgs, TokenArgs,
+    TokenCommand, TokenCreateArgs, TokenJoinArgs, UploadArgs,
+};
+
 use crate::bench::BenchArgs;
+use crate::internal::InternalArgs;
 use crate::quantity;
 use crate::settings::{MAX_CACHE_BYTES, MAX_MEMORY_BYTES};
 
 /// Run stream programs whose operators are WebAssembly components.
 ///
 /// A job is a Rust crate; `wasmill build` compiles it into a bundle, one file that runs anywhere;
-/// `wasmill run --local` runs the bundle in this process, sandboxed.
+/// `wasmill run --local` runs the bundle in this process, sandboxed; `wasmill run` runs it on a cluster of
+/// one `wasmill jobmanager` and any number of `wasmill taskmanager`s.
 #[derive(Debug, Parser)]
 #[command(name = "wasmill", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -34,7 +44,9 @@ Examples:
   cd word-count && wasmill build        compile it into target/wasmill/word-count.wasm
   wasmill run --local target/wasmill/word-count.wasm -- --input texts --output counts
   wasmill inspect target/wasmill/word-count.wasm -- --input texts --output counts
-  wasmill connectors                    what sources and sinks there are";
+  wasmill connectors                    what sources and sinks there are
+  wasmill cluster start                 run a cluster on this machine
+  wasmill run word-count.wasm -- --input texts --output counts    run a job on it";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -44,14 +56,42 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Show what is in a bundle, and the graph that it describes
     Inspect(InspectArgs),
-    /// Run a bundle
+    /// Run a bundle, in this process or on a cluster
     Run(RunArgs),
+    /// Upload a bundle to a cluster
+    Upload(UploadArgs),
+    /// List the jobs of a cluster
+    List(ListArgs),
+    /// Show a job: its vertices, counters and last failure
+    Status(StatusArgs),
+    /// Cancel a job and wait for its end
+    Cancel(CancelArgs),
+    /// Print what the tasks of a job have logged
+    Logs(LogsArgs),
+    /// List the TaskManagers of a cluster
+    #[command(name = "taskmanagers")]
+    TaskManagers(TaskManagersArgs),
+    /// Run a JobManager
+    #[command(name = "jobmanager")]
+    JobManager(JobManagerArgs),
+    /// Run a TaskManager
+    #[command(name = "taskmanager")]
+    TaskManager(TaskManagerArgs),
+    /// Run a whole cluster on this machine, for trying things
+    Cluster(ClusterArgs),
+    /// Make the tokens with which TaskManagers join and clients ask
+    Token(TokenArgs),
+    /// Print the configuration: every key with its default and what it means
+    Config(ConfigArgs),
     /// List the built-in sources and sinks with their options
     Connectors(ConnectorsArgs),
     /// Measure a workload in the sandbox and compiled natively
     Bench(BenchArgs),
     /// Print a script that completes commands and flags in a shell
     Completions(CompletionsArgs),
+    /// What a node does with a bundle in a process of its own
+    #[command(hide = true)]
+    Internal(InternalArgs),
 }
 
 /// What is logged to standard error, and how.
@@ -154,12 +194,21 @@ bundle that cannot be used, 130 cancelled.
 Examples:
   wasmill run --local word-count.wasm -- --input texts --output counts
   wasmill run --local --parallelism 1 --json word-count.wasm -- --input a.txt --output counts
-  wasmill run --local --on-bad-record skip events.wasm -- --input 'logs/*.jsonl' --output clean")]
+  wasmill run --local --on-bad-record skip events.wasm -- --input 'logs/*.jsonl' --output clean
+  wasmill run --parallelism 4 word-count.wasm -- --input /data/texts --output /data/counts
+  wasmill run --detach --json --jobmanager http://10.0.0.1:8081 events.wasm -- --output /data/clean")]
 pub(crate) struct RunArgs {
     /// Run in this process, with the rights of this user
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["jobmanager", "detach"])]
     pub(crate) local: bool,
-    /// The parallelism of operators that name none [default: the number of cores]
+    /// The REST address of the cluster to run on [default: $WASMILL_URL, else `url` in
+    /// wasmill/context.toml of the user's configuration directory, else http://127.0.0.1:8081]
+    #[arg(long, value_name = "URL")]
+    pub(crate) jobmanager: Option<String>,
+    /// Do not wait for the job's end: print its id when it was accepted
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    /// The parallelism of operators that name none [default: the number of cores; on a cluster 1]
     #[arg(short, long, value_name = "N", value_parser = value_parser!(u32).range(PARALLELISM))]
     pub(crate) parallelism: Option<u32>,
     /// What to do with a record that cannot be read
@@ -167,8 +216,9 @@ pub(crate) struct RunArgs {
     pub(crate) on_bad_record: OnBadRecord,
     /// Keyed state that each subtask keeps in the sandbox's memory, at most 1 GiB; the rest is kept
     /// outside, which is slower
-    #[arg(long, value_name = "SIZE", default_value = "64 MiB", value_parser = cache_size)]
-    pub(crate) cache_bytes: ByteSize,
+    /// [default: 64 MiB, or what the slot allows]
+    #[arg(long, value_name = "SIZE", value_parser = cache_size)]
+    pub(crate) cache_bytes: Option<ByteSize>,
     /// Memory that an instance of the bundle may use, from 1 MiB to 4 GiB; there is one instance per
     /// subtask, and its state cache takes at most a quarter [default: 256 MiB, or four times
     /// --cache-bytes if that is more]

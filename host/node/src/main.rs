@@ -6,32 +6,43 @@
 //! says on the way to standard error; each failure is one `error:` message and an exit code of
 //! [`failure::Exit`].
 
+mod addresses;
 mod bench;
 mod build;
 mod cli;
+mod cluster;
 mod completions;
+mod config;
 mod connectors;
 mod failure;
 mod file_size;
 mod inspect;
+mod internal;
 mod interrupt;
+mod jobmanager;
+mod lifetime;
 mod new;
+mod places;
+mod programs;
 mod progress;
 mod quantity;
+mod remote;
 mod run;
 mod screen;
 mod settings;
 mod stdout;
 mod submission;
 mod summary;
+mod taskmanager;
 mod telemetry;
+mod token;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use wasmill_actor::Clock;
 
-use cli::{Cli, Command};
+use cli::{Cli, ClusterCommand, Command};
 use failure::{Exit, Failure, story};
 use screen::Screen;
 
@@ -58,7 +69,22 @@ fn perform(command: Command, clock: Clock, screen: &Screen) -> Result<Exit, Fail
         Command::New(args) => new::perform(&args),
         Command::Build(args) => build::perform(&args, screen),
         Command::Inspect(args) => inspect::perform(&args, clock),
-        Command::Run(args) => run::perform(args, clock, screen),
+        Command::Run(args) if args.local => run::perform(args, clock, screen),
+        Command::Run(args) => remote::submit::perform(&args, &clock, screen),
+        Command::Upload(args) => remote::cluster::upload(&args, screen),
+        Command::List(args) => remote::jobs::list(&args),
+        Command::Status(args) => remote::jobs::status(&args),
+        Command::Cancel(args) => remote::jobs::cancel(&args, &clock),
+        Command::Logs(args) => remote::jobs::logs(&args),
+        Command::TaskManagers(args) => remote::cluster::task_managers(&args),
+        Command::JobManager(args) => jobmanager::perform(&args, clock, screen),
+        Command::TaskManager(args) => taskmanager::perform(&args, clock, screen),
+        Command::Cluster(args) => match args.command {
+            ClusterCommand::Start(args) => cluster::start(&args, clock, screen),
+        },
+        Command::Token(args) => token::perform(&args, &clock),
+        Command::Config(args) => config::perform(&args),
+        Command::Internal(args) => internal::perform(&args, clock),
         Command::Connectors(args) => connectors::perform(&args),
         Command::Bench(args) => {
             let measured = bench::run(&args);

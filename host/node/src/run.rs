@@ -37,7 +37,7 @@ pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Ex
         quiet: args.quiet,
     };
     let submission = Submission::local(args.bundle.clone(), args.args.clone(), settings.clone());
-    let checked = check(&args, &submission, clock.clone());
+    let checked = check(&submission, clock.clone());
     let (bundle, graph) = checked.map_err(|failure| shown.refuse(failure))?;
 
     let mut rng = Rng::from_entropy();
@@ -78,17 +78,7 @@ pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Ex
 }
 
 /// The bundle and its graph, if they can be used.
-fn check(
-    args: &RunArgs,
-    submission: &Submission,
-    clock: Clock,
-) -> Result<(Bundle, JobGraph), Failure> {
-    if !args.local {
-        let bundle = args.bundle.display();
-        return Err(Failure::unusable(format!(
-            "this version runs jobs in its own process only; add `--local`: wasmill run --local {bundle}"
-        )));
-    }
+fn check(submission: &Submission, clock: Clock) -> Result<(Bundle, JobGraph), Failure> {
     let bundle = submission.load(clock)?;
     let graph = submission.graph(&bundle)?;
     submission.check_connectors(&graph)?;
@@ -103,7 +93,7 @@ fn settings(args: &RunArgs) -> Settings {
     Settings {
         parallelism: args.parallelism,
         on_bad_record: Some(on_bad_record),
-        cache_bytes: Some(args.cache_bytes),
+        cache_bytes: args.cache_bytes,
         max_memory: args.max_memory,
         call_timeout: args.call_timeout,
     }

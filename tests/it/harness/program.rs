@@ -5,6 +5,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Read;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -86,6 +87,30 @@ impl Wasmill {
         let mut run = Self::new(["run", "--local", "--json"]);
         run.command.args(flags).arg(bundle).arg("--").args(args);
         run
+    }
+
+    /// With one more argument.
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// With more arguments.
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// With this environment variable.
+    pub(crate) fn env(mut self, variable: &str, value: &str) -> Self {
+        self.command.env(variable, value);
+        self
+    }
+
+    /// What it says goes to a file, for one that runs longer than anybody reads.
+    pub(crate) fn logging_to(mut self, file: File) -> Self {
+        self.command.stdout(Stdio::null()).stderr(file);
+        self
     }
 
     /// Runs it in this directory.

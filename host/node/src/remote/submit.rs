@@ -1,0 +1,181 @@
+//! `wasmill run` without `--local`: a bundle's way to a cluster, and watching its job until it has ended.
+//!
+//! Invariant: with `--detach` the job's id is the last line of standard output and the exit code says
+//! whether it was accepted; without, the exit code is the job's fate and Ctrl-C cancels the job.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+use ureq::http::Method;
+use wasmill_actor::{CancelToken, Clock};
+
+use super::client::Client;
+use super::cluster::{job_id, upload_file};
+use super::jobs::{is_over, number, pause, root_cause, text};
+use crate::cli::{OnBadRecord, RunArgs};
+use crate::failure::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::quantity;
+use crate::screen::Screen;
+use crate::stdout;
+
+/// Uploads and runs the bundle.
+pub(crate) fn perform(args: &RunArgs, clock: &Clock, screen: &Screen) -> Result<Exit, Failure> {
+    let client = Client::new(args.jobmanager.as_deref())?;
+    let bundle = upload_file(&client, &args.bundle, screen)?;
+    let answer = client.send_json(
+        Method::POST,
+        &format!("/bundles/{bundle}/run"),
+        &request(args),
+    )?;
+    let Some(job) = job_id(&answer) else {
+        return Err(Failure::failed(format!(
+            "`{}` did not say the job's id",
+            client.url()
+        )));
+    };
+    if args.detach {
+        match args.json {
+            true => stdout::print(&json!({ "jobid": job }).to_string())?,
+            false => stdout::print(job)?,
+        }
+        return Ok(Exit::Finished);
+    }
+    watch(args, &client, job, clock, screen)
+}
+
+/// What the server is asked to run.
+fn request(args: &RunArgs) -> Value {
+    let policy = match args.on_bad_record {
+        OnBadRecord::Fail => "fail",
+        OnBadRecord::Skip => "skip",
+    };
+    let mut settings = json!({ "on-bad-record": policy });
+    if let Some(cache) = args.cache_bytes {
+        settings["state.cache-bytes"] = cache.to_string().into();
+    }
+    if let Some(memory) = args.max_memory {
+        settings["wasm.memory"] = memory.to_string().into();
+    }
+    if let Some(timeout) = args.call_timeout {
+        settings["wasm.call-deadline"] = format!("{}ms", timeout.as_millis()).into();
+    }
+    let mut request = json!({ "programArgsList": args.args, "flinkConfiguration": settings });
+    if let Some(parallelism) = args.parallelism {
+        request["parallelism"] = parallelism.into();
+    }
+    request
+}
+
+/// Shows the job until it has ended.
+fn watch(
+    args: &RunArgs,
+    client: &Client,
+    job: &str,
+    clock: &Clock,
+    screen: &Screen,
+) -> Result<Exit, Failure> {
+    let interrupt = Interrupt::install(screen.clone(), clock.clone());
+    let cancel = CancelToken::new();
+    let wanted = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&wanted);
+    let _registered = cancel.on_cancel(move || asked.store(true, Ordering::Release));
+    interrupt.running(cancel);
+    let mut is_cancelled = false;
+    loop {
+        if wanted.load(Ordering::Acquire) && !is_cancelled {
+            is_cancelled = true;
+            client.send_json(
+                Method::PATCH,
+                &format!("/jobs/{job}?mode=cancel"),
+                &json!({}),
+            )?;
+        }
+        let detail = client.get(&format!("/jobs/{job}"))?;
+        let state = text(&detail["state"]);
+        if is_over(&state) {
+            screen.erase();
+            return end(args, client, &detail, screen);
+        }
+        if screen.is_terminal() && !args.quiet {
+            screen.draw(&line(&detail));
+        }
+        pause(clock);
+    }
+}
+
+/// Says how the job ended.
+fn end(args: &RunArgs, client: &Client, detail: &Value, screen: &Screen) -> Result<Exit, Failure> {
+    let (job, state) = (text(&detail["jid"]), text(&detail["state"]));
+    let exceptions = client.get(&format!("/jobs/{job}/exceptions"))?;
+    let error = (state == "FAILED")
+        .then(|| root_cause(&exceptions))
+        .flatten();
+    if args.json {
+        let (records_in, records_out) = records(detail);
+        let summary = json!({
+            "job": detail["name"],
+            "jobid": job,
+            "state": state,
+            "records_in": records_in,
+            "records_out": records_out,
+            "seconds": number(&detail["duration"]) as f64 / 1000.0,
+            "error": error,
+        });
+        stdout::print(&summary.to_string())?;
+    }
+    match state.as_str() {
+        "FINISHED" => {
+            if !args.json && !args.quiet {
+                screen.say(&line(detail));
+            }
+            Ok(Exit::Finished)
+        }
+        "CANCELED" => Ok(Exit::Cancelled),
+        _ => {
+            let name = text(&detail["name"]);
+            let error = error.unwrap_or_else(|| "it has left no reason".to_owned());
+            Err(Failure::failed(format!("job `{name}` failed: {error}")))
+        }
+    }
+}
+
+/// One line about a job.
+fn line(detail: &Value) -> String {
+    let time = std::time::Duration::from_millis(number(&detail["duration"]));
+    let (records_in, records_out) = records(detail);
+    format!(
+        "job `{}` {} {}: {} in, {} out, {}, {} records/s",
+        text(&detail["name"]),
+        text(&detail["jid"]),
+        text(&detail["state"]).to_lowercase(),
+        quantity::counted(records_in, "record"),
+        quantity::count(records_out),
+        quantity::time(time),
+        quantity::about(quantity::per_second(records_in, time)),
+    )
+}
+
+/// The records that the first vertices made, and that the last ones took.
+fn records(detail: &Value) -> (u64, u64) {
+    let empty = Vec::new();
+    let nodes = detail["plan"]["nodes"].as_array().unwrap_or(&empty);
+    let inputs = |node: &Value| node["inputs"].as_array().cloned().unwrap_or_default();
+    let is_read = |id: &Value| {
+        let mut edges = nodes.iter().flat_map(inputs);
+        edges.any(|input| input["id"] == *id)
+    };
+    let (mut made, mut taken) = (0, 0);
+    for vertex in detail["vertices"].as_array().unwrap_or(&empty) {
+        let node = nodes.iter().find(|node| node["id"] == vertex["id"]);
+        let metrics = &vertex["metrics"];
+        if node.is_some_and(|node| inputs(node).is_empty()) {
+            made += number(&metrics["read-records"]);
+        }
+        if !is_read(&vertex["id"]) {
+            taken += number(&metrics["write-records"]);
+        }
+    }
+    (made, taken)
+}

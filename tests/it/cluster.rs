@@ -1,0 +1,142 @@
+//! Jobs on clusters of real processes: their output is that of the embedded runner, whatever happens to the
+//! processes.
+
+mod failover;
+mod rest;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::harness::{Cluster, Wasmill, bundle, parts};
+
+/// A text with many different words, in several files.
+fn texts(dir: &Path, files: u32, lines: u32) -> PathBuf {
+    let texts = dir.join("texts");
+    fs::create_dir_all(&texts).unwrap();
+    for file in 0..files {
+        let mut text = String::new();
+        for line in 0..lines {
+            let number = u64::from(file * lines + line);
+            let word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+            text.push_str(&format!(
+                "The {word} quick, brown fox {} Über\n",
+                word % 100
+            ));
+        }
+        fs::write(texts.join(format!("{file}.txt")), text).unwrap();
+    }
+    texts
+}
+
+/// The last count of every word.
+fn counts(output: &Path) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for part in parts(output) {
+        for line in fs::read_to_string(part).unwrap().lines() {
+            let (word, count) = line.rsplit_once(',').unwrap();
+            let count: u64 = count.parse().unwrap();
+            let last = counts.entry(word.to_owned()).or_default();
+            *last = count.max(*last);
+        }
+    }
+    counts
+}
+
+/// What the embedded runner counts.
+fn embedded(dir: &Path, texts: &Path) -> BTreeMap<String, u64> {
+    let output = dir.join("embedded");
+    let args = [
+        "--input",
+        texts.to_str().unwrap(),
+        "--output",
+        output.to_str().unwrap(),
+    ];
+    Wasmill::run_local(&bundle("word-count"), &[], args)
+        .end()
+        .with_code(0);
+    counts(&output)
+}
+
+#[test]
+fn words_are_counted_on_two_task_managers_as_in_one_process() {
+    let cluster = Cluster::of(2, 2, "");
+    let texts = texts(cluster.dir(), 4, 2_000);
+    let expected = embedded(cluster.dir(), &texts);
+    assert!(expected.len() > 5_000, "{}", expected.len());
+    for parallelism in ["1", "2", "4"] {
+        let output = cluster.dir().join(format!("counts-{parallelism}"));
+        let args = [
+            "--input",
+            texts.to_str().unwrap(),
+            "--output",
+            output.to_str().unwrap(),
+        ];
+        let job = cluster.submit(
+            &bundle("word-count"),
+            &["--parallelism", parallelism],
+            &args,
+        );
+        assert_eq!(
+            cluster.until(&job, &["FINISHED", "FAILED"]),
+            "FINISHED",
+            "{}",
+            cluster.logged("jobmanager")
+        );
+        assert_eq!(counts(&output), expected, "parallelism {parallelism}");
+    }
+    let overview = cluster.get("/overview");
+    assert_eq!(
+        (&overview["slots-total"], &overview["slots-available"]),
+        (&4.into(), &4.into())
+    );
+}
+
+#[test]
+fn a_watched_run_ends_as_its_job_does() {
+    let cluster = Cluster::of(1, 2, "");
+    let texts = texts(cluster.dir(), 1, 100);
+    let output = cluster.dir().join("counts");
+    let run = |input: &Path| {
+        let command = cluster.client(["run", "--json", "--parallelism", "2"]);
+        let command = command
+            .arg(bundle("word-count"))
+            .args(["--", "--input"])
+            .arg(input);
+        command.arg("--output").arg(&output).end()
+    };
+    let missing = run(Path::new("/does/not/exist")).with_code(1);
+    missing.error_with(&["/does/not/exist"]);
+    assert_eq!(missing.summary()["state"], "FAILED");
+    let finished = run(&texts).with_code(0).summary();
+    assert_eq!(
+        (&finished["state"], &finished["records_in"]),
+        (&"FINISHED".into(), &100.into())
+    );
+    assert_eq!(counts(&output), embedded(cluster.dir(), &texts));
+}
+
+#[test]
+fn a_guest_that_never_ends_is_cancelled_and_its_neighbour_is_not() {
+    let cluster = Cluster::of(1, 2, "");
+    let nowhere = cluster.dir().join("nowhere");
+    let args = ["--output", nowhere.to_str().unwrap()];
+    let spin = cluster.submit(&bundle("evil/spin"), &["--call-timeout", "1h"], &args);
+    cluster.until(&spin, &["RUNNING"]);
+    let cancelled = cluster
+        .client(["cancel", "--json", &spin])
+        .end()
+        .with_code(0)
+        .summary();
+    assert_eq!(cancelled["state"], "CANCELED");
+    let texts = texts(cluster.dir(), 1, 100);
+    let output = cluster.dir().join("counts");
+    let args = [
+        "--input",
+        texts.to_str().unwrap(),
+        "--output",
+        output.to_str().unwrap(),
+    ];
+    let job = cluster.submit(&bundle("word-count"), &["--parallelism", "2"], &args);
+    assert_eq!(cluster.until(&job, &["FINISHED", "FAILED"]), "FINISHED");
+}
