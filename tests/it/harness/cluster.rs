@@ -224,7 +224,7 @@ impl Cluster {
             if let Some(found) = look() {
                 return found;
             }
-            drop(pause.recv_timeout(Duration::from_millis(20)));
+            let _ = pause.recv_timeout(Duration::from_millis(20));
         }
         panic!(
             "waited too long for {what}; the JobManager said\n{}",
