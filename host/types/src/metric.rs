@@ -29,3 +29,17 @@ pub const NETWORK_CREDITS_OUT: &str = "Network.numCreditsOut";
 pub const NETWORK_BUFFERS_TOTAL: &str = "Status.Shuffle.Netty.TotalMemorySegments";
 /// The buffers of the network memory that are in use.
 pub const NETWORK_BUFFERS_USED: &str = "Status.Shuffle.Netty.UsedMemorySegments";
+/// Records that come into a task, per second.
+pub const RECORDS_IN_RATE: &str = "numRecordsInPerSecond";
+/// Records that leave a task, per second.
+pub const RECORDS_OUT_RATE: &str = "numRecordsOutPerSecond";
+/// Bytes of records that come into a task, per second.
+pub const BYTES_IN_RATE: &str = "numBytesInPerSecond";
+/// Bytes of records that leave a task, per second.
+pub const BYTES_OUT_RATE: &str = "numBytesOutPerSecond";
+/// How often a job, or a part of it, was restarted.
+pub const RESTARTS: &str = "numRestarts";
+/// TaskManagers that are registered.
+pub const TASK_MANAGERS: &str = "numRegisteredTaskManagers";
+/// Jobs that have not ended.
+pub const RUNNING_JOBS: &str = "numRunningJobs";

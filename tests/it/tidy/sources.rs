@@ -179,7 +179,9 @@ fn an_issue_is_a_number_in_parentheses() {
 fn metrics_of_the_host_are_in_the_table() {
     let table = "host/types/src/metric.rs";
     check("take the name from `types::metric`", |source| {
-        if !source.path.starts_with("host/") || source.path == table {
+        // Tests say which names others see.
+        let is_test = source.path.ends_with("/tests.rs") || source.path.contains("/tests/");
+        if !source.path.starts_with("host/") || source.path == table || is_test {
             return Vec::new();
         }
         let names = lines_with(source, "\"num").filter(|(_, line)| {

@@ -1,3 +1,5 @@
+//! Restart strategies, failure by failure.
+
 use super::*;
 
 fn secs(seconds: u64) -> Duration {

@@ -1,3 +1,5 @@
+//! Who gets which slot, and what is said when there is none.
+
 use std::time::Duration;
 
 use wasmill_types::id::{JobId, TaskManagerId};

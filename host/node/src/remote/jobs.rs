@@ -102,7 +102,9 @@ pub(crate) fn cancel(args: &CancelArgs, clock: &Clock) -> Result<Exit, Failure> 
         let state = text(&status["status"]);
         if is_over(&state) {
             match args.server.json {
-                true => stdout::print(&json!({ "jobid": job, "state": state }).to_string())?,
+                true => {
+                    stdout::print(&json!({ "jobid": job.to_string(), "state": state }).to_string())?
+                }
                 false => stdout::print(&format!("job {job} is {state}"))?,
             }
             return Ok(Exit::Finished);

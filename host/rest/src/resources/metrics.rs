@@ -36,10 +36,10 @@ pub(crate) fn of_task(attempt: &AttemptView, rates: &Rates) -> Vec<Reading> {
             ("busyTimeMsPerSecond", rate.busy),
             ("backPressuredTimeMsPerSecond", rate.backpressured),
             ("idleTimeMsPerSecond", rate.idle),
-            ("numRecordsInPerSecond", rate.records_in),
-            ("numRecordsOutPerSecond", rate.records_out),
-            ("numBytesInPerSecond", rate.bytes_in),
-            ("numBytesOutPerSecond", rate.bytes_out),
+            (metric::RECORDS_IN_RATE, rate.records_in),
+            (metric::RECORDS_OUT_RATE, rate.records_out),
+            (metric::BYTES_IN_RATE, rate.bytes_in),
+            (metric::BYTES_OUT_RATE, rate.bytes_out),
         ];
         readings.extend(measures.map(|(name, value)| (name.into(), Value::Measure(value))));
     }
@@ -63,7 +63,7 @@ fn of_job(job: &JobView, now_ms: i64) -> Vec<Reading> {
     };
     let millis = |millis: i64| Value::Count(u64::try_from(millis).unwrap_or_default());
     vec![
-        ("numRestarts".into(), Value::Count(job.restarts.into())),
+        (metric::RESTARTS.into(), Value::Count(job.restarts.into())),
         ("uptime".into(), millis(up_ms)),
         ("downtime".into(), millis(restarting_ms)),
         ("runningTime".into(), millis(up_ms)),
@@ -115,8 +115,8 @@ fn of_process(call: &Call) -> Vec<Reading> {
     let resident = super::job_manager::resident_bytes();
     let reading = |(name, value): (&'static str, u64)| (Cow::Borrowed(name), Value::Count(value));
     [
-        ("numRegisteredTaskManagers", task_managers.len() as u64),
-        ("numRunningJobs", running as u64),
+        (metric::TASK_MANAGERS, task_managers.len() as u64),
+        (metric::RUNNING_JOBS, running as u64),
         ("taskSlotsTotal", slots().count() as u64),
         (
             "taskSlotsAvailable",
