@@ -325,6 +325,3 @@ impl JobMaster {
 fn sink_name(graph: &JobGraph, sink: OperatorId) -> String {
     graph.operator(sink).name.clone()
 }
-
-#[cfg(test)]
-mod tests;

@@ -328,6 +328,3 @@ impl ResourceManager {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
