@@ -36,6 +36,10 @@ pub(crate) const MAILBOX: usize = 4_096;
 const PICTURE_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the provider is asked while it has something to watch.
 const PROVIDER_INTERVAL: Duration = Duration::from_millis(500);
+/// How long the processes of the provider may take to end with the JobManager.
+const STOP_PATIENCE: Duration = Duration::from_secs(8);
+/// How often it is asked meanwhile.
+const STOP_POLL: Duration = Duration::from_millis(50);
 /// The most slots of one TaskManager: more are a mistake.
 const MAX_SLOTS: u32 = 4_096;
 
@@ -125,7 +129,7 @@ pub(crate) async fn run(setup: Setup, mut mailbox: Mailbox<Message>, address: Ad
         let mut next = message;
         while let Some(message) = next {
             if let Message::Stop(reply) = message {
-                manager.setup.provider.stop();
+                manager.stop().await;
                 return reply.give(());
             }
             manager.handle(message);
@@ -319,6 +323,16 @@ impl ResourceManager {
         self.pictured_at = now;
         let views = self.members.views(&self.table);
         self.setup.views.send_replace(Arc::new(views));
+    }
+
+    /// Ends what the provider has started; what does not end in time is killed with the provider.
+    async fn stop(&mut self) {
+        let clock = &self.setup.clock;
+        let deadline = clock.monotonic() + STOP_PATIENCE;
+        self.setup.provider.stop();
+        while !self.setup.provider.has_stopped() && clock.monotonic() < deadline {
+            clock.sleep(STOP_POLL).await;
+        }
     }
 
     /// Tells a job without waiting for it; a job that is busy is told by an errand.

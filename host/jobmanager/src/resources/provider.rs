@@ -33,8 +33,11 @@ pub trait ResourceProvider: Send + fmt::Debug + 'static {
     /// Whether it wants to be asked again without anything having happened.
     fn is_active(&self) -> bool;
 
-    /// Ends all that it has started.
+    /// Tells all that it has started to end.
     fn stop(&mut self);
+
+    /// Whether all that it has started has ended.
+    fn has_stopped(&mut self) -> bool;
 }
 
 /// TaskManagers come and go by themselves.
@@ -51,4 +54,8 @@ impl ResourceProvider for Standalone {
     }
 
     fn stop(&mut self) {}
+
+    fn has_stopped(&mut self) -> bool {
+        true
+    }
 }

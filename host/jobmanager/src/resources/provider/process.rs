@@ -80,7 +80,8 @@ impl ProcessProvider {
         }
     }
 
-    fn reap(&mut self, now: Duration) {
+    /// Takes out the processes that have ended.
+    fn reap(&mut self) -> Vec<TaskManagerId> {
         let mut ended = Vec::new();
         for (id, child) in &mut self.children {
             match child.try_wait() {
@@ -92,10 +93,10 @@ impl ProcessProvider {
                 Err(error) => tracing::warn!(tm = %id, %error, "look after a TaskManager process"),
             }
         }
-        for id in ended {
-            self.children.remove(&id);
-            self.plan.ended(&id, now);
+        for id in &ended {
+            self.children.remove(id);
         }
+        ended
     }
 
     fn start(&mut self, now: Duration) {
@@ -128,7 +129,9 @@ impl ProcessProvider {
 
 impl ResourceProvider for ProcessProvider {
     fn update(&mut self, picture: &Picture) -> Vec<TaskManagerId> {
-        self.reap(picture.now);
+        for id in self.reap() {
+            self.plan.ended(&id, picture.now);
+        }
         let steps = self.plan.steps(&self.options, picture);
         for _ in 0..steps.start {
             self.start(picture.now);
@@ -154,6 +157,11 @@ impl ResourceProvider for ProcessProvider {
         for id in self.children.keys() {
             self.terminate(id);
         }
+    }
+
+    fn has_stopped(&mut self) -> bool {
+        self.reap();
+        self.children.is_empty()
     }
 }
 
@@ -326,5 +334,34 @@ mod tests {
             }
         }
         assert_eq!(started, [1, 2, 4, 8]);
+    }
+    #[test]
+    fn processes_end_with_the_provider() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let command = |_: &TaskManagerId| {
+                let mut command = Command::new("sleep");
+                command.arg("1000");
+                command
+            };
+            let options = ProcessOptions {
+                command: Box::new(command),
+                ..options()
+            };
+            let mut provider = ProcessProvider::new(options, Rng::seeded(1));
+            assert_eq!(provider.update(&picture(3, &[], &[], 1)), []);
+            assert_eq!(provider.children.len(), 2);
+            assert!(!provider.has_stopped());
+            provider.stop();
+            let clock = wasmill_actor::Clock::system();
+            let ended = async {
+                while !provider.has_stopped() {
+                    tokio::task::yield_now().await;
+                }
+            };
+            clock.timeout(secs(10), ended).await.unwrap();
+        });
     }
 }
