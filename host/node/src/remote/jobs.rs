@@ -103,7 +103,9 @@ pub(crate) fn cancel(args: &CancelArgs, clock: &Clock) -> Result<Exit, Failure> 
         if is_over(&state) {
             match args.server.json {
                 true => {
-                    stdout::print(&json!({ "jobid": job.to_string(), "state": state }).to_string())?;
+                    stdout::print(
+                        &json!({ "jobid": job.to_string(), "state": state }).to_string(),
+                    )?;
                 }
                 false => stdout::print(&format!("job {job} is {state}"))?,
             }
