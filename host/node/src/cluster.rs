@@ -6,6 +6,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -213,33 +214,44 @@ impl Cluster<'_> {
         Some(status)
     }
 
-    /// Ends all members, TaskManagers first, in good order if they do that in time.
+    /// Ends all members, the JobManager last so that the others can take their leave of it.
     fn stop(&mut self) {
-        for member in self.members.iter().rev().filter(|member| !member.has_ended) {
-            if let Some(process) = Pid::from_raw(member.child.id() as i32) {
+        let others = 1.min(self.members.len())..self.members.len();
+        self.end(others);
+        self.end(0..1.min(self.members.len()));
+    }
+
+    /// Ends some members, in good order if they do that in time.
+    fn end(&mut self, members: Range<usize>) {
+        for index in members.clone() {
+            let member = &self.members[index];
+            if let Some(process) = Pid::from_raw(member.child.id() as i32)
+                && !member.has_ended
+            {
                 // It may have ended meanwhile.
                 let _ = kill_process(process, UnixSignal::TERM);
             }
         }
         let deadline = self.clock.monotonic() + STOP_PATIENCE;
         while self.clock.monotonic() < deadline {
-            let all = (0..self.members.len()).filter(|index| {
+            let running = members.clone().filter(|index| {
                 self.ended(*index);
                 !self.members[*index].has_ended
             });
-            if all.count() == 0 {
+            if running.count() == 0 {
                 return;
             }
             Signal::new().wait_until(&self.clock, self.clock.monotonic() + POLL);
         }
-        for member in self.members.iter_mut().filter(|member| !member.has_ended) {
-            self.screen.say(&format!(
-                "{} does not end in time and is killed",
-                member.name
-            ));
-            // Killing what has ended is no loss.
-            let _ = member.child.kill();
-            let _ = member.child.wait();
+        for member in &mut self.members[members] {
+            if !member.has_ended {
+                let name = &member.name;
+                self.screen
+                    .say(&format!("{name} does not end in time and is killed"));
+                // Killing what has ended is no loss.
+                let _ = member.child.kill();
+                let _ = member.child.wait();
+            }
         }
     }
 }
