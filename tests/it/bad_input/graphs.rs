@@ -87,11 +87,11 @@ fn a_command_line_that_makes_no_sense_is_refused() {
     let word_count = bundle("word-count");
     let word_count = word_count.to_str().unwrap();
     for (args, told) in [
-        (&["run", word_count] as &[&str], "--local"),
         (
-            &["run", "--local", "--parallelism", "0", word_count],
+            &["run", "--local", "--parallelism", "0", word_count] as &[&str],
             "--parallelism",
         ),
+        (&["run", "--local", "--detach", word_count], "--detach"),
         (
             &["run", "--local", "--parallelism", "32769", word_count],
             "32768",
@@ -115,4 +115,9 @@ fn a_command_line_that_makes_no_sense_is_refused() {
         let ended = Wasmill::new(args).end().with_code(2);
         ended.error_with(&[told]);
     }
+    let nobody = Wasmill::new(["run", word_count]).env("WASMILL_URL", "http://127.0.0.1:1");
+    nobody
+        .end()
+        .with_code(1)
+        .error_with(&["cluster start", "--local"]);
 }

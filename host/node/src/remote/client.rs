@@ -33,6 +33,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest answer, in bytes.
 const MAX_ANSWER: u64 = 256 << 20;
 
+/// How the message of a server that is not there begins.
+pub(super) const UNREACHABLE: &str = "cannot reach the JobManager";
+
 /// Talks to one JobManager.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -70,6 +73,8 @@ impl Client {
             .http_status_as_error(false)
             .timeout_global(Some(TIMEOUT))
             .timeout_connect(Some(CONNECT_TIMEOUT))
+            // The server may end a connection between two requests, which come seldom.
+            .max_idle_connections(0)
             .user_agent(concat!("wasmill/", env!("CARGO_PKG_VERSION")))
             .build();
         Ok(Self {
@@ -197,7 +202,7 @@ impl Client {
             _ => "",
         };
         Failure::failed(format!(
-            "cannot reach the JobManager at `{}`: {}{hint}",
+            "{UNREACHABLE} at `{}`: {}{hint}",
             self.url,
             story(error)
         ))

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use ureq::http::Method;
 use wasmill_actor::{CancelToken, Clock};
 
-use super::client::Client;
+use super::client::{Client, UNREACHABLE};
 use super::cluster::{job_id, upload_file};
 use super::jobs::{is_over, number, pause, root_cause, text};
 use crate::cli::{OnBadRecord, RunArgs};
@@ -23,7 +23,21 @@ use crate::stdout;
 /// Uploads and runs the bundle.
 pub(crate) fn perform(args: &RunArgs, clock: &Clock, screen: &Screen) -> Result<Exit, Failure> {
     let client = Client::new(args.jobmanager.as_deref())?;
-    let bundle = upload_file(&client, &args.bundle, screen)?;
+    let uploaded = upload_file(&client, &args.bundle, screen);
+    let bundle = uploaded.map_err(|failure| {
+        // Most likely no cluster was meant.
+        let nobody = args.jobmanager.is_none() && failure.message.starts_with(UNREACHABLE);
+        match nobody {
+            true => Failure {
+                message: format!(
+                    "{}; or add `--local` to run in this process",
+                    failure.message
+                ),
+                ..failure
+            },
+            false => failure,
+        }
+    })?;
     let answer = client.send_json(
         Method::POST,
         &format!("/bundles/{bundle}/run"),
