@@ -19,7 +19,7 @@ use wasmill_network::endpoint::CloseCode;
 use wasmill_rpc::Gateway;
 use wasmill_rpc::heartbeat::Monitor;
 use wasmill_rpc::protocol::{Heartbeat, Register, Registered, ToTaskManager};
-use wasmill_types::id::{JobId, RegistrationId};
+use wasmill_types::id::{JobId, RegistrationId, TaskManagerId};
 
 use crate::master;
 use crate::options::Options;
@@ -59,6 +59,8 @@ pub(crate) enum Message {
     Heartbeat(Box<Heartbeat>, u32, Reply<bool>),
     /// A TaskManager has gone; the text says why, as part of a sentence.
     Gone(RegistrationId, String),
+    /// The process of the TaskManager of this name has ended, if it has this registration.
+    Lost(TaskManagerId, RegistrationId, String),
     /// A job wants slots; it is told at this address.
     Request(SlotRequest, Address<master::Message>),
     /// It does not any more.
@@ -157,6 +159,11 @@ impl ResourceManager {
                 reply.give(is_known);
             }
             Message::Gone(registration, reason) => self.lose(registration, &reason),
+            Message::Lost(id, registration, reason) => {
+                if self.members.by_name(&id) == Some(registration) {
+                    self.lose(registration, &reason);
+                }
+            }
             Message::Request(request, master) => {
                 self.jobs.insert(request.job, master);
                 let (job, number) = (request.job, request.number);

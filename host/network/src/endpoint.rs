@@ -9,6 +9,7 @@
 mod closing;
 mod error;
 mod greeting;
+pub mod lease;
 mod listener;
 mod protocol;
 
@@ -36,6 +37,9 @@ pub use quinn::{
 
 /// The version of this software, as it is told to peers.
 pub const SOFTWARE: &str = env!("CARGO_PKG_VERSION");
+
+/// The transport of an endpoint, for people.
+const UDP: &str = "UDP";
 
 /// What may be chosen for an endpoint.
 #[derive(Debug, Clone)]
@@ -118,9 +122,9 @@ impl Endpoint {
         server.transport = Arc::clone(&first.transport);
         server.migration(false);
         let socket = open_socket(address, options.socket_buffer_bytes);
-        let socket = socket.map_err(|source| OpenError::bind(address, source))?;
+        let socket = socket.map_err(|source| OpenError::bind(UDP, address, source))?;
         let endpoint = Self::over(socket, Some(server), Some(identity), options, clock)
-            .map_err(|source| OpenError::bind(address, source))?;
+            .map_err(|source| OpenError::bind(UDP, address, source))?;
         let listener = Listener::start(&endpoint, protocols);
         Ok((endpoint, listener))
     }
@@ -143,7 +147,7 @@ impl Endpoint {
         let any4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let socket = open_socket(any, bytes).or_else(|_| open_socket(any4, bytes));
         let endpoint = socket.and_then(|socket| Self::over(socket, None, identity, options, clock));
-        endpoint.map_err(|source| OpenError::bind(any4, source))
+        endpoint.map_err(|source| OpenError::bind(UDP, any4, source))
     }
 
     fn over(
@@ -166,6 +170,11 @@ impl Endpoint {
     /// Who this node is; none before it has joined.
     pub fn node(&self) -> Option<&Node> {
         self.identity.as_ref().map(Identity::node)
+    }
+
+    /// The proof of it.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// The address of the socket, with the port that the machine chose if it was asked to.

@@ -20,7 +20,8 @@ use wasmill_actor::{CancelToken, Clock, Rng};
 use wasmill_jobmanager::{
     Handle, Parts, ProcessOptions, ProcessProvider, ResourceProvider, Standalone,
 };
-use wasmill_network::endpoint::{self, Endpoint, Listener};
+use wasmill_network::endpoint::lease::LeaseListener;
+use wasmill_network::endpoint::{self, Endpoint, Listener, OpenError};
 use wasmill_network::identity::Authority;
 use wasmill_rest::Server;
 use wasmill_rpc::{control, join};
@@ -39,6 +40,9 @@ use describe::InChildren;
 
 /// How long TaskManagers that this process starts may join: as long as it can be expected to run.
 const PROVIDED_TTL: Duration = Duration::from_hours(24 * 365);
+
+/// How many ports that the machine chooses are tried until one is free for both UDP and TCP.
+const PORTS: u32 = 16;
 
 /// Runs a JobManager until it is told to end.
 pub(crate) fn perform(
@@ -92,19 +96,29 @@ struct Start<'a> {
     screen: &'a Screen,
 }
 
+/// Where TaskManagers come to.
+struct Listening {
+    endpoint: Endpoint,
+    listener: Listener,
+    leases: LeaseListener,
+}
+
 impl Start<'_> {
     async fn run(self, stop: CancelToken) -> Result<Exit, Failure> {
         let authority = Authority::open(&self.place.path, self.clock.now_ms());
         let authority = Arc::new(authority.map_err(|error| Failure::failed(story(&error)))?);
-        let (endpoint, listener) = self.listen(&authority)?;
-        let rpc = endpoint
-            .local_addr()
-            .map_err(|error| Failure::failed(format!("ask for the rpc address: {error}")))?;
+        let Listening {
+            endpoint,
+            listener,
+            leases,
+        } = self.listen(&authority).await?;
+        let rpc = leases.local_addr();
         let parts = self.parts(&authority, rpc)?;
         let (handle, mut actors) =
             Handle::start(parts).map_err(|error| Failure::failed(story(&error)))?;
         let desk = join::Desk::new(Arc::clone(&authority), self.clock.clone());
         nodes::serve(listener, desk, handle.clone(), self.clock.clone());
+        let leases = nodes::watch(leases, handle.clone());
 
         let ask_to_stop = CancelToken::new();
         let cluster = OverHandle::new(
@@ -149,6 +163,7 @@ impl Start<'_> {
         handle.shutdown().await;
         drain.cancel();
         let _ended = rest.join().await;
+        leases.abort();
         endpoint.close("the JobManager ends").await;
         ended
     }
@@ -219,21 +234,44 @@ impl Start<'_> {
         Ok(Box::new(ProcessProvider::new(options, Rng::from_entropy())))
     }
 
-    fn listen(&self, authority: &Authority) -> Result<(Endpoint, Listener), Failure> {
+    /// Listens for QUIC and for leases, on the same port of UDP and TCP.
+    async fn listen(&self, authority: &Authority) -> Result<Listening, Failure> {
         let failed = |error: &(dyn std::error::Error + 'static)| Failure::failed(story(error));
         let identity = authority.job_manager(self.clock.now_ms());
         let identity = identity.map_err(|error| failed(&error))?;
         let heartbeat = self.config.heartbeat.options()?;
         // Control first: the first protocol's transport settings hold for all connections that come in.
         let protocols = [control::protocol(&heartbeat), join::protocol()];
-        let listening = Endpoint::listen(
-            self.config.jobmanager.rpc,
-            identity,
-            &protocols,
-            endpoint::Options::default(),
-            &self.clock,
-        );
-        listening.map_err(|error| failed(&error))
+        let address = self.config.jobmanager.rpc;
+        let mut attempts = if address.port() == 0 { PORTS } else { 1 };
+        loop {
+            attempts -= 1;
+            let listening = Endpoint::listen(
+                address,
+                identity.clone(),
+                &protocols,
+                endpoint::Options::default(),
+                &self.clock,
+            );
+            let (endpoint, listener) = listening.map_err(|error| failed(&error))?;
+            let bound = endpoint
+                .local_addr()
+                .map_err(|error| Failure::failed(format!("ask for the rpc address: {error}")))?;
+            match LeaseListener::bind(bound, &identity, &self.clock) {
+                Ok(leases) => {
+                    return Ok(Listening {
+                        endpoint,
+                        listener,
+                        leases,
+                    });
+                }
+                // The machine has chosen a port that is free for UDP only.
+                Err(OpenError::InUse { .. }) if attempts > 0 => {
+                    endpoint.close("the port is taken for TCP").await;
+                }
+                Err(error) => return Err(failed(&error)),
+            }
+        }
     }
 
     fn rest(&self) -> wasmill_rest::Options {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmill_actor::{Address, Clock, Gone, Rng};
+use wasmill_network::endpoint::CloseCode;
 use wasmill_rpc::CallErrorKind;
 use wasmill_rpc::heartbeat::{self, Monitor};
 use wasmill_rpc::protocol::{Acknowledged, Registered};
@@ -49,7 +50,15 @@ impl Link {
         tracing::info!(%registration, "registered at the JobManager");
         let linked = Message::Linked(job_manager.clone(), registration);
         self.executor.send(linked).await?;
-        let reason = self.beat(&job_manager, registered).await?;
+        // A heartbeat that is dropped with the lease's end was sent to a process that is not there.
+        let reason = tokio::select! {
+            biased;
+            reason = self.connect.hold(registration) => {
+                job_manager.close(CloseCode::Lost, &reason);
+                reason
+            }
+            reason = self.beat(&job_manager, registered) => reason?,
+        };
         tracing::warn!(reason, "lost the JobManager");
         self.executor.send(Message::Lost(registration)).await
     }

@@ -114,6 +114,7 @@ const CONTAINED: &[(&str, &[&str])] = &[
     ("clap", &["wasmill-node"]),
     ("quinn", &["wasmill-network"]),
     ("rustls", &["wasmill-network"]),
+    ("tokio-rustls", &["wasmill-network"]),
     ("rcgen", &["wasmill-network"]),
     ("axum", &["wasmill-rest"]),
 ];

@@ -15,7 +15,7 @@ use wasmill_rpc::protocol::{
 use wasmill_rpc::{
     Answer, Blobs, Caller, Gateway, Handler, Handling, NoBlobs, Refusal, Request as _, Services,
 };
-use wasmill_types::id::JobId;
+use wasmill_types::id::{JobId, RegistrationId, TaskManagerId};
 
 use super::{Handle, JobManagerError};
 use crate::{master, resources};
@@ -41,6 +41,14 @@ impl Handle {
             handler: Arc::new(desk),
             blobs,
         }
+    }
+
+    /// Tells that the process of a TaskManager that has this registration is gone; the reason is part of a
+    /// sentence. One that was registered anew meanwhile, or has a registration of another name, stays.
+    pub async fn lost(&self, id: TaskManagerId, registration: RegistrationId, reason: String) {
+        let lost = resources::Message::Lost(id, registration, reason);
+        // When nobody is there to be told it is gone all the same.
+        let _told = self.inner.resources.send(lost).await;
     }
 
     async fn handle(

@@ -200,6 +200,35 @@ fn a_task_manager_that_is_lost_or_leaves_fails_its_tasks() {
 }
 
 #[test]
+fn a_process_that_ends_takes_only_its_own_registration_with_it() {
+    on_runtime(async {
+        let rig = Rig::new(Options::default());
+        let old = rig.task_manager("a", 1).await;
+        let mut fake = rig.task_manager("a", 1).await;
+        let job = rig
+            .run("src*1 => out*1", 1, Strategy::EXPONENTIAL_DELAY)
+            .await;
+        fake.deployment().await;
+        let other = rig.task_manager("b", 1).await;
+        let lost = |name: &str, registration, reason: &str| {
+            let id = name.parse().unwrap();
+            rig.handle.lost(id, registration, reason.to_owned())
+        };
+        lost("a", old.registration, "its former process has ended").await;
+        lost("b", fake.registration, "another process has ended").await;
+        lost("c", other.registration, "an unknown process has ended").await;
+        lost("a", fake.registration, "its process has ended").await;
+        let view = rig.until_status(job, JobStatus::Restarting).await;
+        let message = &view.exceptions[0].cause.message;
+        assert_eq!(message, "TaskManager `a` is lost: its process has ended");
+        let task_managers = rig.handle.task_managers();
+        assert_eq!(task_managers.len(), 1);
+        assert_eq!(task_managers[0].id.as_str(), "b");
+        fake.itself.closed().await;
+    });
+}
+
+#[test]
 fn a_job_is_canceled_by_its_tenant_only() {
     on_runtime(async {
         let rig = Rig::new(Options::default());

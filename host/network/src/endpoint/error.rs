@@ -17,15 +17,19 @@ use super::greeting::GreetingError;
 pub enum OpenError {
     /// Somebody else has the address.
     #[error(
-        "another process uses UDP address {address}; stop it, or choose another address (port 0 for any free port)"
+        "another process uses {transport} address {address}; stop it, or choose another address (port 0 for any free port)"
     )]
     InUse {
+        /// UDP or TCP.
+        transport: &'static str,
         /// The address.
         address: SocketAddr,
     },
     /// The machine refuses the address.
-    #[error("listen on UDP address {address}; choose an address of this machine")]
+    #[error("listen on {transport} address {address}; choose an address of this machine")]
     Bind {
+        /// UDP or TCP.
+        transport: &'static str,
         /// The address.
         address: SocketAddr,
         /// What the machine says.
@@ -38,10 +42,14 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    pub(super) fn bind(address: SocketAddr, source: io::Error) -> Self {
+    pub(super) fn bind(transport: &'static str, address: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse { address },
-            _ => Self::Bind { address, source },
+            io::ErrorKind::AddrInUse => Self::InUse { transport, address },
+            _ => Self::Bind {
+                transport,
+                address,
+                source,
+            },
         }
     }
 
@@ -97,7 +105,7 @@ pub enum ConnectError {
     /// Silence.
     #[error(
         "no answer from {whom} within {timeout:?}; check that it runs, that the address is right, \
-         and that UDP passes between the machines"
+         and that UDP and TCP pass between the machines"
     )]
     NoAnswer {
         /// Who did not answer, and where.
@@ -174,8 +182,12 @@ impl About {
     }
 
     pub(super) fn closed(&self, error: &ConnectionError) -> ConnectError {
+        self.ended(Closing::of(error))
+    }
+
+    pub(super) fn ended(&self, closing: Closing) -> ConnectError {
         let whom = self.whom.clone();
-        let Closing { by, reason } = Closing::of(error);
+        let Closing { by, reason } = closing;
         match by {
             ClosedBy::Us => ConnectError::RefusedByUs { whom, reason },
             ClosedBy::Peer => ConnectError::RefusedByPeer { whom, reason },

@@ -8,13 +8,13 @@ use super::greeting::Greeting;
 use super::*;
 use crate::identity::{Admission, Authority, KeyPair, member};
 
-const NOW: i64 = 1_800_000_000_000;
+pub(super) const NOW: i64 = 1_800_000_000_000;
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// A cluster with its authority's directory.
-struct Cluster {
+pub(super) struct Cluster {
     _dir: tempfile::TempDir,
-    authority: Authority,
+    pub(super) authority: Authority,
 }
 
 fn cluster() -> Cluster {
@@ -27,22 +27,22 @@ fn cluster() -> Cluster {
 }
 
 /// The cluster of most tests, and another one.
-fn ours() -> &'static Cluster {
+pub(super) fn ours() -> &'static Cluster {
     static OURS: OnceLock<Cluster> = OnceLock::new();
     OURS.get_or_init(cluster)
 }
 
-fn theirs() -> &'static Cluster {
+pub(super) fn theirs() -> &'static Cluster {
     static THEIRS: OnceLock<Cluster> = OnceLock::new();
     THEIRS.get_or_init(cluster)
 }
 
 impl Cluster {
-    fn job_manager(&self) -> Identity {
+    pub(super) fn job_manager(&self) -> Identity {
         self.authority.job_manager(NOW).unwrap()
     }
 
-    fn task_manager(&self, name: &str) -> Identity {
+    pub(super) fn task_manager(&self, name: &str) -> Identity {
         let key = KeyPair::generate().unwrap();
         let id = name.parse().unwrap();
         let certificate = self.authority.admit(&id, &key.public(), NOW).unwrap();
@@ -76,11 +76,11 @@ fn protocol(name: &'static str, version: u32, opener: Opener) -> Protocol {
     }
 }
 
-fn task_manager(name: &str) -> Node {
+pub(super) fn task_manager(name: &str) -> Node {
     Node::TaskManager(name.parse().unwrap())
 }
 
-fn run<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -46,6 +46,16 @@ pub(crate) fn server(
     alpns: Vec<Vec<u8>>,
     clock: &Clock,
 ) -> Result<QuicServerConfig, Error> {
+    let config = server_config(identity, alpns, clock)?;
+    QuicServerConfig::try_from(config).map_err(|error| Error::General(error.to_string()))
+}
+
+/// The same for a connection over TCP.
+pub(crate) fn server_config(
+    identity: &Identity,
+    alpns: Vec<Vec<u8>>,
+    clock: &Clock,
+) -> Result<ServerConfig, Error> {
     let provider = provider();
     let verifier = Arc::new(Clients {
         authority: identity.authority().clone(),
@@ -59,7 +69,7 @@ pub(crate) fn server(
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
-    QuicServerConfig::try_from(config).map_err(|error| Error::General(error.to_string()))
+    Ok(config)
 }
 
 /// The configuration of a side that connects; without an identity it can only join.
@@ -69,6 +79,17 @@ pub(crate) fn client(
     alpns: Vec<Vec<u8>>,
     clock: &Clock,
 ) -> Result<QuicClientConfig, Error> {
+    let config = client_config(identity, expected, alpns, clock)?;
+    QuicClientConfig::try_from(config).map_err(|error| Error::General(error.to_string()))
+}
+
+/// The same for a connection over TCP.
+pub(crate) fn client_config(
+    identity: Option<&Identity>,
+    expected: Expected,
+    alpns: Vec<Vec<u8>>,
+    clock: &Clock,
+) -> Result<ClientConfig, Error> {
     let provider = provider();
     let verifier = Arc::new(Servers {
         expected,
@@ -85,7 +106,7 @@ pub(crate) fn client(
     config.alpn_protocols = alpns;
     config.resumption = Resumption::disabled();
     config.enable_early_data = false;
-    QuicClientConfig::try_from(config).map_err(|error| Error::General(error.to_string()))
+    Ok(config)
 }
 
 /// Whose certificate a connected peer has shown; the handshake has checked it already.
@@ -101,8 +122,18 @@ pub(crate) fn node_of(
     let Ok(chain) = shown.downcast::<Vec<CertificateDer<'static>>>() else {
         return Err(CertificateError::Unreadable);
     };
+    node_in(&chain, authority, usage, now_ms).map(Some)
+}
+
+/// Whose certificate a chain begins with.
+pub(crate) fn node_in(
+    chain: &[CertificateDer<'_>],
+    authority: &CertificateDer<'_>,
+    usage: Usage,
+    now_ms: i64,
+) -> Result<Node, CertificateError> {
     let first = chain.first().ok_or(CertificateError::Unreadable)?;
-    certificate::check(first, authority, usage, now_ms).map(Some)
+    certificate::check(first, authority, usage, now_ms)
 }
 
 /// Our own text in the error of a handshake, from whichever side it comes.

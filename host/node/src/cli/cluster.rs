@@ -38,7 +38,7 @@ pub(crate) struct JobManagerArgs {
     /// Where REST listens
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) rest: Option<SocketAddr>,
-    /// Where TaskManagers reach it (QUIC, a UDP port)
+    /// Where TaskManagers reach it (QUIC and leases, a UDP and a TCP port)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) rpc: Option<SocketAddr>,
     /// Where checkpoints will go; this version makes none yet

@@ -2,16 +2,20 @@
 //!
 //! Invariant: a JobManager's name is looked up for each connection, so that it may move.
 
+use std::future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use wasmill_actor::Clock;
 use wasmill_network::endpoint::Endpoint;
+use wasmill_network::endpoint::lease::{self, Lease};
+use wasmill_network::identity::Node;
 use wasmill_rpc::{NoBlobs, Services, control, heartbeat};
 use wasmill_taskmanager::executor::Handle;
 use wasmill_taskmanager::gateway::{Connect, Going, JobManager};
 use wasmill_taskmanager::programs::Compiler;
+use wasmill_types::id::RegistrationId;
 
 use crate::failure::story;
 use crate::internal::Answer;
@@ -59,6 +63,17 @@ impl Control {
     }
 }
 
+impl Inner {
+    async fn lease(&self, registration: RegistrationId) -> Result<Lease, String> {
+        let identity = self.endpoint.identity();
+        let identity = identity.ok_or_else(|| "the TaskManager has not joined".to_owned())?;
+        let address = resolve(&self.job_manager).await?;
+        let whom = Node::JobManager;
+        let lease = lease::hold(address, identity, whom, registration.0, &self.clock).await;
+        lease.map_err(|error| story(&error))
+    }
+}
+
 impl Connect for Control {
     fn connect(&self) -> Going<Result<JobManager, String>> {
         let inner = Arc::clone(&self.inner);
@@ -79,6 +94,22 @@ impl Connect for Control {
             );
             let peer = connected.await.map_err(|error| story(&error))?;
             Ok(JobManager::from(peer))
+        })
+    }
+
+    fn hold(&self, registration: RegistrationId) -> Going<String> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            match inner.lease(registration).await {
+                Ok(lease) => lease.ended().await,
+                Err(error) => {
+                    tracing::warn!(
+                        %error,
+                        "no lease at the JobManager: the end of its process is noticed by heartbeats only"
+                    );
+                    future::pending().await
+                }
+            }
         })
     }
 }

@@ -394,7 +394,12 @@ fn attempts_that_nobody_knows_are_stopped_and_their_output_is_removed() {
 #[test]
 fn without_a_job_manager_tasks_are_stopped_and_the_task_manager_registers_again() {
     run(async {
-        for (is_away, timeout) in [(true, Duration::from_millis(30)), (false, SOON)] {
+        let ends: [(fn(&Notes), _); 3] = [
+            (|notes| notes.hang_up(true), Duration::from_millis(30)),
+            (|notes| notes.hang_up(false), SOON),
+            (Notes::die, SOON),
+        ];
+        for (end, timeout) in ends {
             let rig = Rig::new("spin", None, |options| {
                 options.registration_timeout = timeout;
             })
@@ -402,7 +407,7 @@ fn without_a_job_manager_tasks_are_stopped_and_the_task_manager_registers_again(
             rig.deploy(rig.deployment()).await.unwrap();
             let all = attempts(&rig.deployment());
             rig.notes.reached(all[3], ExecutionState::Running).await;
-            rig.notes.hang_up(is_away);
+            end(&rig.notes);
             while !rig.manager.handle.status().await.unwrap().tasks.is_empty() {
                 tokio::task::yield_now().await;
             }
