@@ -149,18 +149,14 @@ impl Call {
         Ok((vertex, index))
     }
 
+    /// Reads the body to its end, for a route that has no use for one.
+    pub(crate) async fn ignore_body(&mut self) -> Result<(), ApiError> {
+        self.bytes().await.map(drop)
+    }
+
     /// The body as JSON.
     pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
-        let limit = self.api.options.limits.json_bytes;
-        let body = self.take_body();
-        let bytes: Bytes = axum::body::to_bytes(body, limit).await.map_err(|error| {
-            let error = error.into_inner();
-            if error.is::<LengthLimitError>() {
-                ApiError::too_large(format!("a body of JSON may have {limit} bytes"))
-            } else {
-                ApiError::bad_request(format!("the body broke off: {error}"))
-            }
-        })?;
+        let bytes = self.bytes().await?;
         let bytes = if bytes.trim_ascii().is_empty() {
             Bytes::from_static(b"{}")
         } else {
@@ -168,6 +164,20 @@ impl Call {
         };
         serde_json::from_slice(&bytes).map_err(|error| {
             ApiError::bad_request(format!("the body is not as it must be: {error}"))
+        })
+    }
+
+    /// The whole body, which is not large.
+    async fn bytes(&mut self) -> Result<Bytes, ApiError> {
+        let limit = self.api.options.limits.json_bytes;
+        let body = self.take_body();
+        axum::body::to_bytes(body, limit).await.map_err(|error| {
+            let error = error.into_inner();
+            if error.is::<LengthLimitError>() {
+                ApiError::too_large(format!("a body of JSON may have {limit} bytes"))
+            } else {
+                ApiError::bad_request(format!("the body broke off: {error}"))
+            }
         })
     }
 

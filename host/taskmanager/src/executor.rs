@@ -257,6 +257,8 @@ impl Executor {
                 if let Some(stopping) = &mut self.stopping {
                     stopping.is_deregistered = true;
                 }
+                // Only now: what the link holds would tell the JobManager of an end before we have.
+                self.link.abort();
             }
         }
     }
@@ -294,7 +296,6 @@ impl Executor {
             replies: vec![reply],
             is_deregistered: false,
         });
-        self.link.abort();
         let executor = self.site.executor.clone();
         let timeout = self.options.call_timeout;
         let registered = self.job_manager.clone();

@@ -102,6 +102,24 @@ fn a_flink_client_is_served() {
 }
 
 #[test]
+fn a_body_that_nobody_needs_may_come_late_and_another_request_after_it() {
+    run(async {
+        let server = Running::start(|_| {}).await;
+        let mut stream = server.connect().await;
+        let head = "GET /v1/overview HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // By the time that this is answered the server has seen the head.
+        server.exchange(get("/v1/config").as_bytes()).await;
+        stream.write_all(b"{}").await.unwrap();
+        let rest = get("/v1/overview");
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        let answers = read_all(&mut stream).await;
+        assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+        server.end().await;
+    });
+}
+
+#[test]
 fn a_client_that_waits_for_leave_to_upload_gets_it() {
     run(async {
         let server = Running::start(|_| {}).await;
