@@ -10,15 +10,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::io::AsyncRead;
 use wasmill_graph::JobGraph;
+use wasmill_jobmanager::JobManagerError;
 use wasmill_jobmanager::view::{BundleView, JobView, TaskManagerView};
 use wasmill_rpc::protocol::LogLine;
 use wasmill_types::id::{JobId, TenantId};
 
 /// An answer that is awaited; a boxed future, so that the trait can be an object.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, ClusterError>> + Send + 'a>>;
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, JobManagerError>> + Send + 'a>>;
 
 /// The cluster, as REST needs it.
 pub trait Cluster: Send + Sync + 'static {
@@ -102,30 +102,4 @@ impl std::fmt::Debug for Upload {
         } = self;
         write!(f, "Upload({file_name:?} of {tenant})")
     }
-}
-
-/// Why the cluster did not do what it was asked; each case is a status over REST.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum ClusterError {
-    /// There is no such job or bundle of that tenant.
-    #[error("{0}")]
-    NotFound(String),
-    /// What was sent cannot be used: a bundle that is none, arguments that the program refuses.
-    #[error("{0}")]
-    Invalid(String),
-    /// The thing is in a state in which this cannot be done.
-    #[error("{0}")]
-    Conflict(String),
-    /// What was sent is larger than allowed.
-    #[error("{0}")]
-    TooLarge(String),
-    /// It took too long.
-    #[error("{0}")]
-    TimedOut(String),
-    /// It cannot be done now, and may be later.
-    #[error("{0}")]
-    Unavailable(String),
-    /// Something broke.
-    #[error("{0}")]
-    Internal(String),
 }

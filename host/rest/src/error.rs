@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::call::json_response;
-use crate::cluster::ClusterError;
+use wasmill_jobmanager::JobManagerError;
 
 /// An error for the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,16 +130,16 @@ impl ApiError {
     }
 }
 
-impl From<ClusterError> for ApiError {
-    fn from(error: ClusterError) -> Self {
+impl From<JobManagerError> for ApiError {
+    fn from(error: JobManagerError) -> Self {
         let (kind, message) = match error {
-            ClusterError::NotFound(message) => (Kind::NotFound, message),
-            ClusterError::Invalid(message) => (Kind::BadRequest, message),
-            ClusterError::Conflict(message) => (Kind::Conflict, message),
-            ClusterError::TooLarge(message) => (Kind::TooLarge, message),
-            ClusterError::TimedOut(message) => (Kind::TimedOut, message),
-            ClusterError::Unavailable(message) => (Kind::Unavailable, message),
-            ClusterError::Internal(message) => {
+            JobManagerError::NotFound(message) => (Kind::NotFound, message),
+            JobManagerError::Invalid(message) => (Kind::BadRequest, message),
+            JobManagerError::Conflict(message) => (Kind::Conflict, message),
+            JobManagerError::TooLarge(message) => (Kind::TooLarge, message),
+            JobManagerError::TimedOut(message) => (Kind::TimedOut, message),
+            JobManagerError::Unavailable(message) => (Kind::Unavailable, message),
+            JobManagerError::Internal(message) => {
                 tracing::error!(message, "request failed");
                 (Kind::Internal, message)
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use wasmill_graph::{JobGraph, LogicalGraph, Options as GraphOptions};
+use wasmill_jobmanager::JobManagerError;
 use wasmill_jobmanager::view::{
     AttemptView, BundleView, ExceptionView, JobView, Location, SubtaskView, TaskManagerView,
     VertexView,
@@ -23,7 +24,7 @@ use wasmill_types::job::{
 use wasmill_types::operator::BadRecordPolicy;
 use wasmill_types::{ExecutionState, FailureCause, FailureKind, JobStatus};
 
-use crate::cluster::{Cluster, ClusterError, Pending, Submission, Upload};
+use crate::cluster::{Cluster, Pending, Submission, Upload};
 
 /// Now, in the tests.
 pub(crate) const NOW_MS: i64 = 1_700_000_060_000;
@@ -62,7 +63,7 @@ struct State {
     bundles: Vec<BundleView>,
     asked: Vec<String>,
     submissions: Vec<Submission>,
-    refusal: Option<ClusterError>,
+    refusal: Option<JobManagerError>,
 }
 
 impl Pictures {
@@ -97,7 +98,7 @@ impl Pictures {
     }
 
     /// What the next call of the cluster is refused with.
-    pub(crate) fn refuse(&self, error: ClusterError) {
+    pub(crate) fn refuse(&self, error: JobManagerError) {
         self.state.lock().unwrap().refusal = Some(error);
     }
 
@@ -191,7 +192,7 @@ impl Cluster for Pictures {
                 .bytes
                 .read_to_end(&mut bytes)
                 .await
-                .map_err(|error| ClusterError::Internal(error.to_string()))?;
+                .map_err(|error| JobManagerError::Internal(error.to_string()))?;
             let view = BundleView {
                 id: format!("uuid_{}", upload.file_name),
                 tenant: upload.tenant,

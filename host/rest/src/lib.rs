@@ -3,7 +3,7 @@
 //! Follow a request: [`Server`] accepts its connection, the router finds its row in the table of routes
 //! (`routes`), the gate finds who calls (`gate`, with [`Tokens`] or the local quick start) and whether
 //! that row is open to them, the row's handler (`resources`) reads a picture or asks the [`Cluster`], and
-//! the answer or the [`ClusterError`] becomes JSON. Invariants: a route cannot exist without saying who
+//! the answer or the [error](wasmill_jobmanager::JobManagerError) becomes JSON. Invariants: a route cannot exist without saying who
 //! may call it and what it answers, since the router and the OpenAPI document are made from the same
 //! rows; a tenant's jobs and bundles do not exist for other tenants; nothing here blocks the runtime, and
 //! axum is known nowhere else.
@@ -29,7 +29,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use cluster::{Cluster, ClusterError, Pending, Submission, Upload};
+pub use cluster::{Cluster, Pending, Submission, Upload};
 pub use options::{Limits, Options};
 pub use server::{Server, StartError};
 pub use tokens::{NewToken, Role, TokenError, TokenView, Tokens};

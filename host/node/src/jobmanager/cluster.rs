@@ -12,7 +12,7 @@ use wasmill_graph::JobGraph;
 use wasmill_jobmanager::view::{BundleView, JobView, TaskManagerView};
 use wasmill_jobmanager::{Handle, JobManagerError, Strategy};
 use wasmill_network::identity::Authority;
-use wasmill_rest::{Cluster, ClusterError, Pending, Submission, Upload};
+use wasmill_rest::{Cluster, Pending, Submission, Upload};
 use wasmill_rpc::protocol::{JobSettings, LogLine};
 use wasmill_types::id::{JobId, TenantId};
 use wasmill_types::operator::BadRecordPolicy;
@@ -61,23 +61,23 @@ impl Cluster for OverHandle {
     fn submit(&self, submission: Submission) -> Pending<'_, JobId> {
         Box::pin(async move {
             let submission = translated(submission)?;
-            self.handle.submit(submission).await.map_err(told)
+            self.handle.submit(submission).await
         })
     }
 
     fn plan(&self, submission: Submission) -> Pending<'_, Arc<JobGraph>> {
         Box::pin(async move {
             let submission = translated(submission)?;
-            self.handle.plan(submission).await.map_err(told)
+            self.handle.plan(submission).await
         })
     }
 
     fn cancel<'a>(&'a self, tenant: &'a TenantId, job: JobId) -> Pending<'a, ()> {
-        Box::pin(async move { self.handle.cancel(tenant, job).await.map_err(told) })
+        Box::pin(async move { self.handle.cancel(tenant, job).await })
     }
 
     fn job_log(&self, job: JobId, lines: u32) -> Pending<'_, Vec<LogLine>> {
-        Box::pin(async move { self.handle.job_log(job, lines).await.map_err(told) })
+        Box::pin(async move { self.handle.job_log(job, lines).await })
     }
 
     fn bundles<'a>(&'a self, tenant: &'a TenantId) -> Pending<'a, Vec<BundleView>> {
@@ -91,11 +91,11 @@ impl Cluster for OverHandle {
             limit: upload.limit,
             bytes: upload.bytes,
         };
-        Box::pin(async move { self.handle.upload(upload).await.map_err(told) })
+        Box::pin(async move { self.handle.upload(upload).await })
     }
 
     fn delete_bundle<'a>(&'a self, tenant: &'a TenantId, bundle: &'a str) -> Pending<'a, ()> {
-        Box::pin(async move { self.handle.delete_bundle(tenant, bundle).map_err(told) })
+        Box::pin(async move { self.handle.delete_bundle(tenant, bundle) })
     }
 
     fn join_token(&self, valid_for: Duration) -> Pending<'_, String> {
@@ -112,20 +112,7 @@ impl Cluster for OverHandle {
     }
 }
 
-/// The same error in the words of REST.
-fn told(error: JobManagerError) -> ClusterError {
-    match error {
-        JobManagerError::NotFound(text) => ClusterError::NotFound(text),
-        JobManagerError::Invalid(text) => ClusterError::Invalid(text),
-        JobManagerError::Conflict(text) => ClusterError::Conflict(text),
-        JobManagerError::TooLarge(text) => ClusterError::TooLarge(text),
-        JobManagerError::TimedOut(text) => ClusterError::TimedOut(text),
-        JobManagerError::Unavailable(text) => ClusterError::Unavailable(text),
-        JobManagerError::Internal(text) => ClusterError::Internal(text),
-    }
-}
-
-fn translated(submission: Submission) -> Result<wasmill_jobmanager::Submission, ClusterError> {
+fn translated(submission: Submission) -> Result<wasmill_jobmanager::Submission, JobManagerError> {
     let options = Options(&submission.configuration);
     let policy = match options.get("on-bad-record") {
         None | Some("fail") => BadRecordPolicy::Fail,
@@ -162,7 +149,7 @@ impl Options<'_> {
         self.0.get(key).map(|value| value.trim())
     }
 
-    fn size(&self, key: &str) -> Result<Option<u64>, ClusterError> {
+    fn size(&self, key: &str) -> Result<Option<u64>, JobManagerError> {
         let parsed = self.get(key).map(|text| {
             let size: Result<ByteSize, _> = text.parse();
             size.map_err(|_| unusable(key, text, "a size like `64 MiB`"))
@@ -170,7 +157,7 @@ impl Options<'_> {
         Ok(parsed.transpose()?.map(|size| size.0))
     }
 
-    fn time(&self, key: &str) -> Result<Option<Duration>, ClusterError> {
+    fn time(&self, key: &str) -> Result<Option<Duration>, JobManagerError> {
         let parsed = self.get(key).map(|text| {
             let time = quantity::parse_time(text);
             time.map_err(|_| unusable(key, text, "a time like `10 s`"))
@@ -178,7 +165,7 @@ impl Options<'_> {
         parsed.transpose()
     }
 
-    fn number<T: std::str::FromStr>(&self, key: &str) -> Result<Option<T>, ClusterError> {
+    fn number<T: std::str::FromStr>(&self, key: &str) -> Result<Option<T>, JobManagerError> {
         let parsed = self.get(key).map(|text| {
             let number = text.parse();
             number.map_err(|_| unusable(key, text, "a number"))
@@ -187,7 +174,7 @@ impl Options<'_> {
     }
 
     /// Flink's `restart-strategy.*`; none when it is not among the options.
-    fn restart(&self) -> Result<Option<Strategy>, ClusterError> {
+    fn restart(&self) -> Result<Option<Strategy>, JobManagerError> {
         const SECOND: Duration = Duration::from_secs(1);
         const KEY: &str = "restart-strategy.type";
         let named = self.get(KEY).or_else(|| self.get("restart-strategy"));
@@ -229,8 +216,8 @@ impl Options<'_> {
     }
 }
 
-fn unusable(key: &str, value: &str, known: &str) -> ClusterError {
-    ClusterError::Invalid(format!("option `{key}` is `{value}` and not {known}"))
+fn unusable(key: &str, value: &str, known: &str) -> JobManagerError {
+    JobManagerError::Invalid(format!("option `{key}` is `{value}` and not {known}"))
 }
 
 #[cfg(test)]

@@ -251,7 +251,7 @@ pub(crate) async fn terminate(call: Call) -> Result<Empty, ApiError> {
 pub(crate) async fn cancel(call: Call) -> Result<Empty, ApiError> {
     let job = call.job()?;
     if job.status.is_terminal() && job.status != JobStatus::Canceled {
-        return Err(crate::cluster::ClusterError::Conflict(format!(
+        return Err(wasmill_jobmanager::JobManagerError::Conflict(format!(
             "Job {} is {} already and cannot be cancelled.",
             job.id(),
             job.status

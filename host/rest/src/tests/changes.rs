@@ -4,8 +4,8 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Fixture, only_error, request, run};
-use crate::cluster::ClusterError;
 use crate::fixture::{BUNDLE, FAILED, FINISHED, RUNNING};
+use wasmill_jobmanager::JobManagerError;
 
 /// A query and a body, and the arguments and the parallelism that they mean.
 const ARGUMENTS: &[(&str, &str, &[&str], Option<u32>)] = &[
@@ -217,18 +217,18 @@ fn refusals_of_the_cluster_have_their_status() {
         let path = format!("/bundles/{BUNDLE}/run");
         let text = || "the reason".to_owned();
         for (refusal, status) in [
-            (ClusterError::NotFound(text()), 404),
-            (ClusterError::Invalid(text()), 400),
-            (ClusterError::Conflict(text()), 409),
-            (ClusterError::TooLarge(text()), 413),
-            (ClusterError::TimedOut(text()), 408),
-            (ClusterError::Unavailable(text()), 503),
+            (JobManagerError::NotFound(text()), 404),
+            (JobManagerError::Invalid(text()), 400),
+            (JobManagerError::Conflict(text()), 409),
+            (JobManagerError::TooLarge(text()), 413),
+            (JobManagerError::TimedOut(text()), 408),
+            (JobManagerError::Unavailable(text()), 503),
         ] {
             fixture.pictures.refuse(refusal);
             let (found, body) = fixture.post(&path, "").await;
             assert_eq!((found, only_error(&body)), (status, "the reason"));
         }
-        fixture.pictures.refuse(ClusterError::Internal(text()));
+        fixture.pictures.refuse(JobManagerError::Internal(text()));
         let expected = json!({"errors":
             ["Internal server error.", "<Exception on server side: the reason>"]});
         assert_eq!(fixture.post(&path, "").await, (500, expected));

@@ -5,7 +5,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 
 use super::{Fixture, only_error, run};
-use crate::cluster::ClusterError;
+use wasmill_jobmanager::JobManagerError;
 
 /// Bundles of the fixture.
 const BEFORE: usize = 2;
@@ -190,7 +190,7 @@ fn an_upload_that_the_cluster_refuses_says_why() {
         let why = "`job.wasm` is no bundle: it exports no job";
         fixture
             .pictures
-            .refuse(ClusterError::Invalid(why.to_owned()));
+            .refuse(JobManagerError::Invalid(why.to_owned()));
         let large = "x".repeat(4 << 20);
         let (status, body) = send(&fixture, form(&[("f", Some("job.wasm"), &large)])).await;
         assert_eq!((status, only_error(&body)), (400, why));
