@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
+use wasmill_jobmanager::JobManagerError;
 
 use crate::call::json_response;
-use wasmill_jobmanager::JobManagerError;
 
 /// An error for the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]

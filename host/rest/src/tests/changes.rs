@@ -2,10 +2,10 @@
 
 use axum::http::Method;
 use serde_json::{Value, json};
+use wasmill_jobmanager::JobManagerError;
 
 use super::{Fixture, only_error, request, run};
 use crate::fixture::{BUNDLE, FAILED, FINISHED, RUNNING};
-use wasmill_jobmanager::JobManagerError;
 
 /// A query and a body, and the arguments and the parallelism that they mean.
 const ARGUMENTS: &[(&str, &str, &[&str], Option<u32>)] = &[

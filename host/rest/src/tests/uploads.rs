@@ -3,9 +3,9 @@
 use axum::body::{Body, Bytes};
 use axum::http::Request;
 use serde_json::{Value, json};
+use wasmill_jobmanager::JobManagerError;
 
 use super::{Fixture, only_error, run};
-use wasmill_jobmanager::JobManagerError;
 
 /// Bundles of the fixture.
 const BEFORE: usize = 2;
