@@ -143,6 +143,20 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| message_of(&*payload))
 }
 
+/// Lets others run before this thread: `nice` is the system's niceness, from 0 to 19. A thread that only
+/// computes gives way to those that wake up to answer somebody. Does nothing where niceness is a matter of
+/// whole processes.
+///
+/// # Errors
+/// When the system refuses, which it does only if the process was made nicer than that before.
+pub fn give_way(nice: u8) -> io::Result<()> {
+    if cfg!(target_os = "linux") && nice > 0 {
+        // Without an id it is the calling thread that Linux changes.
+        rustix::process::setpriority_process(None, i32::from(nice))?;
+    }
+    Ok(())
+}
+
 /// Runs the work and does what the table says about its panic.
 fn supervise<T>(kind: ThreadKind, thread: String, work: impl FnOnce() -> T) -> Result<T, Panicked> {
     let message = match catch(work) {

@@ -103,6 +103,11 @@ impl Restart {
         }
     }
 
+    /// The strategy.
+    pub(crate) fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
     /// Decides about a failure at `now`, in any monotonic time.
     pub(crate) fn on_failure(&mut self, now: Duration) -> Decision {
         match self.strategy {

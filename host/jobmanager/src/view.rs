@@ -13,6 +13,8 @@ use wasmill_rpc::protocol::{Hardware, JobDescription, SlotMemory, TaskCounters};
 use wasmill_types::id::{AttemptId, Digest, JobId, SlotId, TaskManagerId, TenantId, VertexId};
 use wasmill_types::{ExecutionState, FailureCause, JobStatus};
 
+use crate::restart::Strategy;
+
 /// A job.
 #[derive(Debug, Clone)]
 pub struct JobView {
@@ -28,6 +30,8 @@ pub struct JobView {
     pub vertices: Vec<VertexView>,
     /// What went wrong, newest first.
     pub exceptions: Vec<ExceptionView>,
+    /// What happens after a failure.
+    pub restart_strategy: Strategy,
     /// How often it, or a part of it, was restarted.
     pub restarts: u32,
     /// Why it is waiting, in a state in which it does: for instance the slots that are missing.

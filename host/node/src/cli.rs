@@ -5,11 +5,12 @@
 mod cluster;
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
+use serde::Deserialize;
 use wasmill_types::key_group::MAX_PARALLELISM;
 use wasmill_types::size::ByteSize;
 
@@ -94,29 +95,40 @@ pub(crate) enum Command {
     Internal(InternalArgs),
 }
 
+impl Command {
+    /// The configuration file that a node was given; nothing for commands that are no node.
+    pub(crate) fn configuration(&self) -> Option<Option<&Path>> {
+        let file = match self {
+            Self::JobManager(args) => &args.config,
+            Self::TaskManager(args) => &args.config,
+            Self::Cluster(ClusterArgs {
+                command: ClusterCommand::Start(args),
+            }) => &args.config,
+            _ => return None,
+        };
+        Some(file.as_deref())
+    }
+}
+
 /// What is logged to standard error, and how.
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
     /// Which log lines to show: off, error, warn, info, debug, trace, or directives like
-    /// `warn,guest=debug`, where `guest` is what jobs log themselves [default: $WASMILL_LOG, else
-    /// warn, and info for jobs]
+    /// `warn,guest=debug`, where `guest` is what jobs log themselves [default: $WASMILL_LOG, else of a
+    /// node `log.filter` of its configuration, else warn, and info for jobs]
     #[arg(long, global = true, value_name = "FILTER", help_heading = "Log")]
     pub(crate) log_level: Option<String>,
-    /// How log lines look
-    #[arg(
-        long,
-        global = true,
-        value_name = "FORMAT",
-        default_value = "text",
-        help_heading = "Log"
-    )]
-    pub(crate) log_format: LogFormat,
+    /// How log lines look [default: of a node `log.format` of its configuration, else text]
+    #[arg(long, global = true, value_name = "FORMAT", help_heading = "Log")]
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum LogFormat {
     /// For people
+    #[default]
     Text,
     /// A JSON object per line
     Json,
@@ -228,6 +240,11 @@ pub(crate) struct RunArgs {
     /// at most a day; a call gets a batch of records [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = call_timeout, help_heading = SANDBOX)]
     pub(crate) call_timeout: Option<Duration>,
+    /// An option of the job on a cluster, as REST takes it in `flinkConfiguration`: for instance
+    /// `restart-strategy.type=fixed-delay` and `restart-strategy.fixed-delay.attempts=3`; may be given
+    /// more than once
+    #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = option, conflicts_with = "local")]
+    pub(crate) options: Vec<(String, String)>,
     /// Print one JSON object as the last line: job, jobid, tenant, state, records_in, bytes_in,
     /// records_out, bad_records, seconds, first_record_ms, error; without a usable bundle, job and jobid
     /// are null
@@ -307,6 +324,12 @@ fn cache_size(text: &str) -> Result<ByteSize, String> {
         return Err(format!("it can be at most {}", ByteSize(MAX_CACHE_BYTES)));
     }
     Ok(size)
+}
+
+fn option(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let (key, value) = parts.ok_or("it must be a key and a value, as `key=value`")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]

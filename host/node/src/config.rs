@@ -15,7 +15,9 @@ use crate::failure::{Exit, Failure};
 use crate::stdout;
 
 pub(crate) use layers::Layers;
-pub(crate) use sections::{Config, Provider, RestartSection, RestartStrategy, SlotStrategy};
+pub(crate) use sections::{
+    Config, LogSection, Provider, RestartSection, RestartStrategy, SlotStrategy, TaskManagerSection,
+};
 
 /// All keys with their defaults and what they mean.
 pub(crate) const DEFAULT: &str = include_str!("../default.toml");

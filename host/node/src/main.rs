@@ -43,6 +43,7 @@ use clap::Parser;
 use wasmill_actor::Clock;
 
 use cli::{Cli, ClusterCommand, Command};
+use config::Config;
 use failure::{Exit, Failure, story};
 use screen::Screen;
 
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     let clock = Clock::system();
     let cli = Cli::parse();
     let screen = Screen::new();
-    let ended = telemetry::init(&cli.log, &screen).and_then(|()| {
+    let ended = log(&cli, &screen).and_then(|()| {
         file_size::outlive_limit();
         perform(cli.command, clock, &screen)
     });
@@ -62,6 +63,15 @@ fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Starts the log, which nodes may configure with everything else.
+fn log(cli: &Cli, screen: &Screen) -> Result<(), Failure> {
+    let configuration = cli.command.configuration();
+    let configured = configuration
+        .map(|file| Config::read(file, &[]))
+        .transpose()?;
+    telemetry::init(&cli.log, configured.map(|config| config.log), screen)
 }
 
 fn perform(command: Command, clock: Clock, screen: &Screen) -> Result<Exit, Failure> {

@@ -5,6 +5,7 @@
 //! first, or the machine ends them with it.
 
 mod machine;
+mod metrics;
 mod seams;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -78,6 +79,10 @@ fn config(args: &TaskManagerArgs) -> Result<Config, Failure> {
             "taskmanager.data",
             args.data.map(|address| address.to_string()),
         ),
+        (
+            "taskmanager.metrics",
+            args.metrics.map(|address| address.to_string()),
+        ),
     ];
     let flags: Vec<_> = flags
         .into_iter()
@@ -87,6 +92,11 @@ fn config(args: &TaskManagerArgs) -> Result<Config, Failure> {
     if config.taskmanager.slots == 0 {
         return Err(Failure::unusable(
             "a TaskManager needs at least one slot; give it `--slots 1`",
+        ));
+    }
+    if config.taskmanager.task_niceness > 19 {
+        return Err(Failure::unusable(
+            "taskmanager.task-niceness is a niceness from 0 to 19",
         ));
     }
     Ok(config)
@@ -114,12 +124,14 @@ impl Start<'_> {
         })?;
         let data = advertised(bound, job_manager);
         let plane = self.plane(&endpoint);
+        let metrics = metrics::bind(&self.config.taskmanager, &self.clock).await?;
         serve_data(listener, plane.clone());
         let environment = self.environment(job_manager, &endpoint, &plane)?;
         let control = Arc::clone(&environment.1);
         let options = self.options(data);
         let (handle, mut actor) = executor::start(options, environment.0);
         control.serve(handle.clone());
+        let _metrics = metrics.map(|metrics| metrics.serve(handle.clone(), self.screen, &stop));
         self.screen.say(&format!(
             "TaskManager `{}` with {} slots runs; its data plane is at {data}, its JobManager at {job_manager}",
             self.id, self.config.taskmanager.slots
@@ -239,6 +251,7 @@ impl Start<'_> {
                 buffer_timeout: network.buffer_timeout.0,
                 cache_bytes: self.config.state.cache_bytes.0,
                 max_record_bytes: self.limits().record_bytes,
+                niceness: own.task_niceness,
                 ..wasmill_task::Options::default()
             },
             cancel_timeout: self.config.jobmanager.cancellation_timeout.0,

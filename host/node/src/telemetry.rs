@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
 use crate::cli::{LogArgs, LogFormat};
+use crate::config::LogSection;
 use crate::failure::{Failure, story};
 use crate::screen::Screen;
 
@@ -26,20 +27,26 @@ const DEFAULT_JSON_FILTER: &str = "warn,guest=info,wasmill_task[task]=info";
 /// The levels that may stand alone.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Starts the log of the process.
-pub(crate) fn init(args: &LogArgs, screen: &Screen) -> Result<(), Failure> {
-    let from_environment = env::var(VARIABLE).ok().filter(|text| !text.is_empty());
-    let default = match args.log_format {
-        LogFormat::Text => DEFAULT_FILTER,
-        LogFormat::Json => DEFAULT_JSON_FILTER,
-    };
-    let filter = match (&args.log_level, &from_environment) {
-        (Some(text), _) => filter("--log-level", text)?,
-        (None, Some(text)) => filter(VARIABLE, text)?,
-        (None, None) => filter("the default", default)?,
-    };
+/// What was decided about the log.
+#[derive(Debug, PartialEq, Eq)]
+struct Chosen {
+    format: LogFormat,
+    /// Who says which lines are shown.
+    origin: &'static str,
+    /// Which.
+    filter: String,
+}
+
+/// Starts the log of the process; `configured` is what a node's configuration says.
+pub(crate) fn init(
+    args: &LogArgs,
+    configured: Option<LogSection>,
+    screen: &Screen,
+) -> Result<(), Failure> {
+    let chosen = choose(args, env::var(VARIABLE).ok(), configured);
+    let filter = filter(chosen.origin, &chosen.filter)?;
     let log = fmt().with_env_filter(filter).with_writer(screen.clone());
-    match args.log_format {
+    match chosen.format {
         LogFormat::Text => {
             let is_terminal = screen.is_terminal();
             log.with_ansi(is_terminal)
@@ -56,6 +63,33 @@ pub(crate) fn init(args: &LogArgs, screen: &Screen) -> Result<(), Failure> {
     }
     panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Flags come before the variable, and that before the configuration.
+fn choose(args: &LogArgs, variable: Option<String>, configured: Option<LogSection>) -> Chosen {
+    let (format, filter) = configured.map_or_else(Default::default, |it| (it.format, it.filter));
+    let format = args.log_format.unwrap_or(format);
+    let default = match format {
+        LogFormat::Text => DEFAULT_FILTER,
+        LogFormat::Json => DEFAULT_JSON_FILTER,
+    };
+    let candidates = [
+        ("--log-level", args.log_level.clone()),
+        (VARIABLE, variable),
+        ("log.filter", Some(filter)),
+    ];
+    let given = |(origin, text): (&'static str, Option<String>)| {
+        Some((origin, text.filter(|text| !text.is_empty())?))
+    };
+    let (origin, filter) = candidates
+        .into_iter()
+        .find_map(given)
+        .unwrap_or_else(|| ("the default", default.to_owned()));
+    Chosen {
+        format,
+        origin,
+        filter,
+    }
 }
 
 /// Reads a level (`debug`) or directives (`warn,guest=debug`).
@@ -88,6 +122,70 @@ fn log_panic(info: &PanicHookInfo<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flags_come_before_the_variable_and_the_configuration() {
+        use LogFormat::{Json, Text};
+
+        let configured = |format, filter: &str| {
+            Some(LogSection {
+                format,
+                filter: filter.to_owned(),
+            })
+        };
+        let text = |text: &str| Some(text.to_owned());
+        for (flags, variable, configured, expected) in [
+            (
+                (None, None),
+                None,
+                None,
+                (Text, "the default", DEFAULT_FILTER),
+            ),
+            (
+                (Some(Json), None),
+                None,
+                None,
+                (Json, "the default", DEFAULT_JSON_FILTER),
+            ),
+            (
+                (None, None),
+                text(""),
+                configured(Json, ""),
+                (Json, "the default", DEFAULT_JSON_FILTER),
+            ),
+            (
+                (Some(Text), None),
+                None,
+                configured(Json, "info"),
+                (Text, "log.filter", "info"),
+            ),
+            (
+                (None, None),
+                text("debug"),
+                configured(Json, "info"),
+                (Json, VARIABLE, "debug"),
+            ),
+            (
+                (None, text("trace")),
+                text("debug"),
+                configured(Text, "info"),
+                (Text, "--log-level", "trace"),
+            ),
+        ] {
+            let (log_format, log_level) = flags;
+            let args = LogArgs {
+                log_level,
+                log_format,
+            };
+            let (format, origin, filter) = expected;
+            let expected = Chosen {
+                format,
+                origin,
+                filter: filter.to_owned(),
+            };
+            assert_eq!(choose(&args, variable, configured), expected);
+        }
+    }
 
     #[test]
     fn levels_and_directives_are_read_and_typing_errors_are_told() {

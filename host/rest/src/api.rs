@@ -6,14 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use axum::body::Bytes;
 use wasmill_actor::Clock;
-use wasmill_jobmanager::view::{BundleView, JobView};
+use wasmill_jobmanager::view::{AttemptView, BundleView, JobView};
+use wasmill_rpc::rates::{Rate, Rates};
 use wasmill_types::id::{JobId, TenantId};
 
 use crate::cluster::Cluster;
 use crate::error::ApiError;
 use crate::gate::Gate;
 use crate::options::Options;
-use crate::rates::Rates;
 
 /// The API's parts.
 pub(crate) struct Api {
@@ -44,6 +44,28 @@ impl Api {
             rates: Rates::default(),
             document: OnceLock::new(),
         }
+    }
+
+    /// Looks at how fast tasks work.
+    pub(crate) fn look(&self) {
+        let jobs = self.cluster.jobs();
+        let running = jobs
+            .iter()
+            .filter(|job| !job.status.is_terminal())
+            .flat_map(|job| &job.vertices)
+            .flat_map(|vertex| &vertex.subtasks)
+            .map(|subtask| &subtask.current)
+            .filter(|attempt| !attempt.state.is_terminal());
+        self.rates
+            .look(running.map(|attempt| (attempt.id, &attempt.counters)));
+    }
+
+    /// How fast an attempt works; none while that is not known, or when it has ended.
+    pub(crate) fn rate(&self, attempt: &AttemptView) -> Option<Rate> {
+        if attempt.state.is_terminal() {
+            return None;
+        }
+        self.rates.of(attempt.id, &attempt.counters)
     }
 
     /// The jobs of a tenant, newest first.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use wasmill_graph::{JobGraph, LogicalGraph, Options as GraphOptions};
-use wasmill_jobmanager::JobManagerError;
 use wasmill_jobmanager::view::{
     AttemptView, BundleView, ExceptionView, JobView, Location, SubtaskView, TaskManagerView,
     VertexView,
 };
+use wasmill_jobmanager::{JobManagerError, Strategy};
 use wasmill_rpc::protocol::{
     Hardware, JobDescription, JobSettings, LogLine, SlotMemory, TaskCounters,
 };
@@ -322,6 +322,7 @@ fn job(
         reached,
         vertices,
         exceptions: Vec::new(),
+        restart_strategy: Strategy::FIXED_DELAY,
         restarts: 0,
         waiting_for: None,
     }

@@ -132,7 +132,7 @@ impl Caller {
 }
 
 /// The token of a request; a scheme's name may be written in either case.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;
     // Two of them could be read differently by a proxy before us.
@@ -145,7 +145,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Refuses what a browser sends for a page that is not ours.
-fn check_local(uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+pub(crate) fn check_local(uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST).unwrap_or_default();
     let authority = uri.authority().map_or(host, |authority| authority.as_str());

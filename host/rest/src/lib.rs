@@ -11,16 +11,20 @@
 mod api;
 mod call;
 mod cluster;
+mod connections;
 mod error;
+mod exposition;
 mod gate;
+mod leftover;
+mod metrics_server;
 mod openapi;
 mod options;
-mod rates;
 mod resources;
 mod route;
 mod router;
 mod routes;
 mod server;
+mod throwable;
 mod tokens;
 mod upload;
 
@@ -30,6 +34,7 @@ mod fixture;
 mod tests;
 
 pub use cluster::{Cluster, Pending, Submission, Upload};
+pub use metrics_server::{MetricsError, MetricsOptions, MetricsServer, Scrape, Scraping};
 pub use options::{Limits, Options};
 pub use server::{Server, StartError};
 pub use tokens::{NewToken, Role, TokenError, TokenView, Tokens};

@@ -17,6 +17,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use crate::api::Api;
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::leftover::Leftover;
 use crate::route::Route;
 use crate::routes;
 
@@ -45,8 +46,10 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
         });
     let lost = Arc::clone(api);
     let unknown = move |request: Request| {
-        let answer = not_found(&lost, &request).into_response();
-        std::future::ready(answer)
+        let (request, leftover) = Leftover::lend(request);
+        let refused = not_found(&lost, &request);
+        drop(request);
+        std::future::ready(refuse(&lost, refused, leftover))
     };
     router
         .fallback(unknown.clone())
@@ -70,11 +73,18 @@ fn serve(api: Arc<Api>, route: Arc<Route>) -> MethodRouter {
                     params.iter().map(pair).collect()
                 });
                 let path = path.map_err(|error| ApiError::bad_parameter(error.body_text()));
-                let answer = answer(api, &route, path, request).await;
-                answer.unwrap_or_else(ApiError::into_response)
+                let (request, leftover) = Leftover::lend(request);
+                let answer = answer(Arc::clone(&api), &route, path, request).await;
+                answer.unwrap_or_else(|refused| refuse(&api, refused, leftover))
             }
         },
     )
+}
+
+/// Answers with an error, and lets the client finish what it sends.
+fn refuse(api: &Api, refused: ApiError, leftover: Leftover) -> Response {
+    leftover.read(api.options.limits.body_bytes, &api.clock);
+    refused.into_response()
 }
 
 async fn answer(

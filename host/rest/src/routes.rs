@@ -8,6 +8,7 @@ use axum::http::{Method, StatusCode};
 
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::exposition;
 use crate::openapi;
 use crate::resources::{
     Empty, accumulators, backpressure, bundles, checkpoints, cluster, exceptions, job, job_manager,
@@ -310,10 +311,9 @@ fn own_rows() -> Vec<Route> {
     vec![
         route(Method::POST, "/tokens/join", Role::Admin, join).takes(cluster::join_token),
         look("/openapi.json", "This document.").prints("application/json; charset=UTF-8", document),
-        look("/metrics", "Counters for Prometheus.")
-            .prints("text/plain; version=0.0.4; charset=utf-8", |call| {
-                prometheus::metrics(call).into()
-            }),
+        look("/metrics", "Counters for Prometheus.").prints(exposition::CONTENT_TYPE, |call| {
+            prometheus::metrics(call).into()
+        }),
     ]
 }
 

@@ -1,42 +1,30 @@
-//! The listener and its connections.
+//! The server of the API.
 //!
 //! `node` binds a [`Server`] and runs [`Server::serve`] as an actor of the kind `Rest`; each connection is
-//! one of the kind `Connection`, whose panic ends that connection only. Invariants: at most
-//! [`Limits::connections`](crate::Limits::connections) are open, others wait in the system's queue; a
-//! connection that sends nothing is closed in time; after the end of `serve` nothing of it runs.
+//! one of the kind `Connection`, whose panic ends that connection only. Invariants: a connection that sends
+//! nothing is closed in time; after the end of `serve` nothing of it runs.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmill_actor::{ActorKind, CancelToken, Clock, actors};
+use tokio::net::TcpListener;
+use wasmill_actor::{CancelToken, Clock};
+use wasmill_rpc::rates;
 
 use crate::api::Api;
 use crate::cluster::Cluster;
+use crate::connections::Connections;
 use crate::gate::Gate;
 use crate::options::Options;
-use crate::rates;
 use crate::router::router;
 use crate::tokens::TokenError;
 
 /// How often the file of tokens is looked at.
 const TOKENS_INTERVAL: Duration = Duration::from_secs(2);
-
-/// How long the listener waits after a failure to accept, for instance for lack of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// The most headers of a request.
-const MAX_HEADERS: usize = 64;
 
 /// Why the API cannot be served.
 #[derive(Debug, Error)]
@@ -123,28 +111,10 @@ impl Server {
 
     /// Answers until `stop` is cancelled, then lets connections finish, for a bounded time.
     pub async fn serve(self, stop: CancelToken) {
-        let connections = Connections::new(&self.api);
-        let kill = connections.kill.clone();
-        {
-            let mut upkeep = pin!(upkeep(&self.api));
-            let mut accept = pin!(connections.accept(&self.listener, &stop));
-            let mut stopped = pin!(stop.cancelled());
-            // Each of these is one future that lives until the end, so none is dropped half-way.
-            tokio::select! {
-                biased;
-                () = &mut stopped => {}
-                never = &mut upkeep => match never {},
-                never = &mut accept => match never {},
-            }
-        }
-        drop(self.listener);
-        let drain_time = self.api.options.limits.drain_time;
-        let drained = self.api.clock.timeout(drain_time, connections.ended());
-        if drained.await.is_err() {
-            tracing::warn!("connections were cut that did not end in time");
-            kill.cancel();
-            connections.ended().await;
-        }
+        let limits = self.api.options.limits.clone();
+        let connections = Connections::new(router(&self.api), limits, self.api.clock.clone());
+        let upkeep = upkeep(&self.api);
+        connections.serve(self.listener, upkeep, &stop).await;
     }
 }
 
@@ -155,7 +125,7 @@ async fn upkeep(api: &Arc<Api>) -> Infallible {
     loop {
         let now = api.clock.monotonic();
         if now >= look_at {
-            api.rates.look(&api.cluster.jobs());
+            api.look();
             look_at = now + rates::INTERVAL;
         }
         if now >= tokens_at {
@@ -166,107 +136,6 @@ async fn upkeep(api: &Arc<Api>) -> Infallible {
             tokens_at = now + TOKENS_INTERVAL;
         }
         api.clock.sleep_until(look_at.min(tokens_at)).await;
-    }
-}
-
-/// The connections of a server.
-struct Connections {
-    api: Arc<Api>,
-    router: Router,
-    free: Arc<Semaphore>,
-    /// Cuts those that do not end by themselves.
-    kill: CancelToken,
-}
-
-impl Connections {
-    fn new(api: &Arc<Api>) -> Self {
-        Self {
-            api: Arc::clone(api),
-            router: router(api),
-            free: Arc::new(Semaphore::new(api.options.limits.connections as usize)),
-            kill: CancelToken::new(),
-        }
-    }
-
-    async fn accept(&self, listener: &TcpListener, stop: &CancelToken) -> Infallible {
-        loop {
-            let free = Arc::clone(&self.free).acquire_owned().await;
-            let permit = free.expect("the semaphore is never closed");
-            match listener.accept().await {
-                Ok((stream, peer)) => self.start(stream, peer, permit, stop.clone()),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    self.api.clock.sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    /// Serves a connection on its own.
-    fn start(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        permit: OwnedSemaphorePermit,
-        stop: CancelToken,
-    ) {
-        let limits = &self.api.options.limits;
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits.header_time)
-            .max_headers(MAX_HEADERS)
-            .max_buf_size(limits.header_bytes.max(MIN_BUFFER_BYTES));
-        let router = self.router.clone();
-        let kill = self.kill.clone();
-        let serve = async move {
-            // Without this an answer in two parts waits for an acknowledgement of the first.
-            let _ = stream.set_nodelay(true);
-            tokio::select! {
-                biased;
-                () = kill.cancelled() => {}
-                () = serve(&http, stream, router, &stop) => {}
-            }
-            drop(permit);
-        };
-        // Its panic is logged and ends this connection alone; its end is seen by its permit.
-        drop(actors::spawn(
-            ActorKind::Connection,
-            &format!("REST {peer}"),
-            serve,
-        ));
-    }
-
-    /// Waits until none is open.
-    async fn ended(&self) {
-        let all = self.api.options.limits.connections;
-        let ended = self.free.acquire_many(all).await;
-        drop(ended.expect("the semaphore is never closed"));
-    }
-}
-
-/// The least that hyper accepts as its buffer.
-const MIN_BUFFER_BYTES: usize = 8192;
-
-/// Serves a connection to its end; finishes the current request when `stop` is cancelled.
-async fn serve(http: &http1::Builder, stream: TcpStream, router: Router, stop: &CancelToken) {
-    let service = TowerToHyperService::new(router);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let mut stopped = pin!(stop.cancelled());
-    let mut is_stopping = false;
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut stopped, if !is_stopping => {
-                is_stopping = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection ended early");
-                }
-                return;
-            }
-        }
     }
 }
 

@@ -15,7 +15,9 @@ mod fixture;
 pub mod gateway;
 pub mod heartbeat;
 pub mod join;
+pub mod metrics;
 pub mod protocol;
+pub mod rates;
 mod requests;
 
 pub use blob::{Blob, Blobs, NoBlobs};

@@ -26,6 +26,9 @@ pub struct Options {
     pub cache_bytes: u64,
     /// `wasm.record`: the largest record, in bytes.
     pub max_record_bytes: u32,
+    /// `taskmanager.task-niceness`: how much the threads of tasks give way to the other threads of the
+    /// machine, from 0 to 19.
+    pub niceness: u8,
     /// What to do with records that cannot be decoded.
     pub on_bad_record: BadRecordPolicy,
     /// The limits of keyed state and timers.
@@ -42,6 +45,7 @@ impl Default for Options {
             source_batch_records: 4096,
             cache_bytes: 64 << 20,
             max_record_bytes: 1 << 20,
+            niceness: 0,
             on_bad_record: BadRecordPolicy::Fail,
             state: wasmill_state::Options::default(),
         }

@@ -30,6 +30,9 @@ pub trait Channels: Send + Sync + 'static {
 
     /// Network buffers in use, and how many there are.
     fn buffers(&self) -> (u32, u32);
+
+    /// What has been moved, by names of [`wasmill_types::metric`].
+    fn counters(&self) -> Vec<(&'static str, u64)>;
 }
 
 /// The data plane of a TaskManager that is the only one.
@@ -49,6 +52,10 @@ impl Channels for NoChannels {
 
     fn buffers(&self) -> (u32, u32) {
         (0, 0)
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
     }
 }
 
@@ -80,6 +87,10 @@ impl Channels for DataPlane {
     fn buffers(&self) -> (u32, u32) {
         let pool = self.pool();
         (pool.in_use(), pool.total())
+    }
+
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.metrics()
     }
 }
 

@@ -25,6 +25,7 @@ use crate::deploy::Site;
 use crate::gateway::{Connect, JobManager};
 use crate::jobs::{Jobs, Refused};
 use crate::link::Link;
+use crate::metrics::{Owner, Snapshot};
 use crate::options::Options;
 use crate::programs::Programs;
 use crate::reports::{Outbox, counters};
@@ -91,6 +92,8 @@ pub(crate) enum Message {
     Answered(u64, Result<Acknowledged, CallError>),
     /// Somebody wants to know what it does.
     Status(Reply<Status>),
+    /// Somebody wants to know how its tasks are doing.
+    Snapshot(Reply<Snapshot>),
     /// The TaskManager ends; answered when nothing runs any more.
     Stop(Reply<()>),
     /// The JobManager knows that it ends, or does not answer.
@@ -144,6 +147,14 @@ impl Handle {
     /// When the executor has ended.
     pub async fn status(&self) -> Result<Status, Gone> {
         self.executor.ask(Message::Status).await
+    }
+
+    /// What the TaskManager does now, with whose the tasks are.
+    ///
+    /// # Errors
+    /// When the executor has ended.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, Gone> {
+        self.executor.ask(Message::Snapshot).await
     }
 
     /// Ends in good order: withdraws the slots, stops all tasks and waits for their end, which takes at
@@ -250,6 +261,7 @@ impl Executor {
             Message::Lost(registration) => self.lost(registration),
             Message::Answered(number, answer) => self.answered(number, answer),
             Message::Status(reply) => reply.give(self.status()),
+            Message::Snapshot(reply) => reply.give(self.snapshot()),
             Message::Stop(reply) => self.stop(reply),
             Message::Deregistered => {
                 self.job_manager = None;
@@ -355,6 +367,24 @@ impl Executor {
             tasks: self.jobs.watched().filter_map(report).collect(),
             resident_bytes: resident_bytes(),
             network_buffers: self.site.channels.buffers(),
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut status = self.status();
+        let known = |task: TaskReport| {
+            let (job, vertices) = self.jobs.names(task.attempt.job)?;
+            let vertex = vertices.get(task.attempt.vertex.0 as usize)?.clone();
+            Some((task, Owner { job, vertex }))
+        };
+        let tasks = std::mem::take(&mut status.tasks);
+        let (tasks, owners) = tasks.into_iter().filter_map(known).unzip();
+        Snapshot {
+            status: Status { tasks, ..status },
+            owners,
+            slots: self.options.slots,
+            memory: self.options.memory,
+            network: self.site.channels.counters(),
         }
     }
 

@@ -8,16 +8,18 @@
 mod slots;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use thiserror::Error;
 use wasmill_actor::CancelToken;
+use wasmill_graph::Vertex;
 use wasmill_rpc::protocol::{Deploy, JobDescription, SlotUse, TaskPlace};
 use wasmill_task::job::watch::Watched;
 use wasmill_types::ExecutionState;
 use wasmill_types::id::{AttemptId, JobId, LeaderId, RegistrationId, SlotId, VertexId};
 
+use crate::deploy;
 use crate::logs::Log;
 use slots::Slots;
 
@@ -101,12 +103,17 @@ pub(crate) struct Attempt {
     pub(crate) is_abandoned: bool,
 }
 
+/// A job, and of each of its vertices the id over REST and the name.
+pub(crate) type Named<'a> = (Arc<JobDescription>, &'a [(String, String)]);
+
 /// A job with attempts here.
 #[derive(Debug)]
 struct Job {
     leader: LeaderId,
     replaced: VecDeque<LeaderId>,
     description: Arc<JobDescription>,
+    /// The ids over REST and the names of its vertices, once somebody has asked.
+    vertices: OnceLock<Vec<(String, String)>>,
     log: Arc<Log>,
     /// Whether it goes as soon as its attempts have ended.
     is_released: bool,
@@ -195,6 +202,7 @@ impl Jobs {
             leader: deploy.leader,
             replaced: VecDeque::new(),
             description: Arc::new(deploy.job.clone()),
+            vertices: OnceLock::new(),
             log: Arc::default(),
             is_released: false,
             attempts: BTreeMap::new(),
@@ -245,6 +253,19 @@ impl Jobs {
     /// The description of a job with attempts here.
     pub(crate) fn description(&self, job: JobId) -> Option<Arc<JobDescription>> {
         Some(Arc::clone(&self.jobs.get(&job)?.description))
+    }
+
+    /// A job with attempts here, and what its vertices are called.
+    pub(crate) fn names(&self, job: JobId) -> Option<Named<'_>> {
+        let job = self.jobs.get(&job)?;
+        let vertices = job.vertices.get_or_init(|| {
+            // It was made before, to deploy the tasks; without it there would be none to name.
+            let graph = deploy::graph(&job.description);
+            let vertices = graph.map(|graph| graph.vertices).unwrap_or_default();
+            let named = |vertex: Vertex| (vertex.uid.to_string(), vertex.name);
+            vertices.into_iter().map(named).collect()
+        });
+        Some((Arc::clone(&job.description), vertices))
     }
 
     /// The log of a job.

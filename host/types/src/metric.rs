@@ -1,5 +1,7 @@
 //! The names of metrics, in one table; nothing is counted under a name that is not here, except what
-//! a guest names itself.
+//! a guest names itself. These are Flink's names; Prometheus has its own ([`prometheus`]).
+
+pub mod prometheus;
 
 /// Records that came into a task.
 pub const RECORDS_IN: &str = "numRecordsIn";

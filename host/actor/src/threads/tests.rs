@@ -66,3 +66,22 @@ fn a_failed_start_says_what_to_do() {
         "start thread `task sum`; lower the parallelism or raise the limit of threads (`ulimit -u`)"
     );
 }
+
+#[test]
+fn a_thread_gives_way_alone() {
+    let niceness = || rustix::process::getpriority_process(None).unwrap();
+    let before = niceness();
+    let nicer = spawn(ThreadKind::Task, "nice", move || {
+        give_way(0).unwrap();
+        let unchanged = niceness();
+        give_way(19).unwrap();
+        (unchanged, niceness())
+    });
+    let expected = if cfg!(target_os = "linux") {
+        19
+    } else {
+        before
+    };
+    assert_eq!(nicer.unwrap().join().unwrap(), (before, expected));
+    assert_eq!(niceness(), before);
+}

@@ -27,6 +27,7 @@ impl Scheduler {
             reached: self.reached.clone(),
             vertices: vertices.collect(),
             exceptions: self.history.entries(),
+            restart_strategy: self.restart.strategy(),
             restarts: self.restarts,
             waiting_for: self.waiting_for.clone(),
         }

@@ -79,6 +79,9 @@ pub(crate) struct TaskManagerArgs {
     /// Where other TaskManagers reach it (QUIC, a UDP port)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) data: Option<SocketAddr>,
+    /// Where Prometheus reads its metrics, as GET /metrics [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
     /// A configuration file; `wasmill config` shows all keys
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

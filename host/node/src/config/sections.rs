@@ -5,12 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use wasmill_connectors::Access;
 use wasmill_rpc::heartbeat;
 use wasmill_types::size::ByteSize;
 use wasmill_wasm::Limits;
 
+use crate::cli::LogFormat;
 use crate::failure::{Failure, story};
 use crate::quantity;
 
@@ -18,6 +20,7 @@ use crate::quantity;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Config {
+    pub(crate) log: LogSection,
     pub(crate) jobmanager: JobManagerSection,
     pub(crate) provider: ProviderSection,
     pub(crate) heartbeat: HeartbeatSection,
@@ -31,6 +34,14 @@ pub(crate) struct Config {
     /// All keys as texts, for those who want to see them.
     #[serde(skip)]
     pub(crate) entries: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct LogSection {
+    pub(crate) format: LogFormat,
+    /// Nothing for what the format shows by default.
+    pub(crate) filter: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -121,6 +132,11 @@ pub(crate) struct TaskManagerSection {
     pub(crate) memory: ByteSize,
     pub(crate) data: SocketAddr,
     pub(crate) registration_timeout: Time,
+    pub(crate) task_niceness: u8,
+    /// An address, or nothing for no metrics.
+    #[serde(deserialize_with = "address_or_nothing")]
+    pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) metrics_token: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -203,6 +219,14 @@ impl WasmSection {
     }
 }
 
+fn address_or_nothing<'de, D: Deserializer<'de>>(value: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(value)?;
+    let address = (!text.is_empty()).then(|| text.parse());
+    address
+        .transpose()
+        .map_err(|_| D::Error::custom(format!("`{text}` is not an address like 127.0.0.1:9249")))
+}
+
 /// A time with its unit, as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -247,6 +271,9 @@ mod tests {
             ("restart.strategy", "sometimes"),
             ("heartbeat.interval", "1"),
             ("network.memory", "much"),
+            ("taskmanager.metrics", "9249"),
+            ("taskmanager.task-niceness", "-1"),
+            ("log.format", "xml"),
         ] {
             let mut layers = Layers::new(DEFAULT);
             layers.text(key, text).unwrap();

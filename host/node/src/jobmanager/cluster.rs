@@ -4,6 +4,7 @@
 //! send theirs.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,8 +122,14 @@ fn translated(submission: Submission) -> Result<wasmill_jobmanager::Submission, 
             return Err(unusable("on-bad-record", other, "`fail` or `skip`"));
         }
     };
+    let parallelism = match submission.parallelism {
+        Some(parallelism) => parallelism,
+        None => options
+            .number("parallelism.default")?
+            .unwrap_or(NonZeroU32::MIN),
+    };
     let settings = JobSettings {
-        parallelism: submission.parallelism.map_or(1, std::num::NonZeroU32::get),
+        parallelism: parallelism.get(),
         on_bad_record: policy,
         cache_bytes: options.size("state.cache-bytes")?,
         memory_bytes: options.size("wasm.memory")?,
@@ -243,6 +250,7 @@ mod tests {
             ("on-bad-record", "skip"),
             ("state.cache-bytes", "1 MiB"),
             ("wasm.call-deadline", "2s"),
+            ("parallelism.default", "4"),
             ("restart-strategy.type", "fixed-delay"),
             ("restart-strategy.fixed-delay.attempts", "3"),
             ("pipeline.name", "unknown here"),
@@ -250,6 +258,7 @@ mod tests {
         .unwrap();
         assert_eq!(found.settings.on_bad_record, BadRecordPolicy::Skip);
         assert_eq!(found.settings.cache_bytes, Some(1 << 20));
+        assert_eq!(found.settings.parallelism, 4);
         assert_eq!(found.settings.call_timeout_ms, Some(2_000));
         let expected = Strategy::FixedDelay {
             attempts: 3,
@@ -264,6 +273,7 @@ mod tests {
             ("on-bad-record", "ignore"),
             ("state.cache-bytes", "much"),
             ("wasm.call-deadline", "soon"),
+            ("parallelism.default", "0"),
             ("restart-strategy.type", "sometimes"),
         ] {
             let error = submission(&[(key, value)]).unwrap_err();

@@ -73,7 +73,7 @@ async fn outlive(lease: Lease, handle: Handle) {
 async fn admit(desk: Arc<join::Desk>, link: Link) {
     match desk.serve(link).await {
         Ok(admitted) => {
-            tracing::info!(task_manager = %admitted.id, remote = %admitted.remote, "TaskManager joined");
+            tracing::info!(tm = %admitted.id, remote = %admitted.remote, "TaskManager joined");
         }
         Err(refused) => tracing::warn!("{refused}"),
     }

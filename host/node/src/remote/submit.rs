@@ -75,6 +75,9 @@ fn request(args: &RunArgs) -> Value {
     if let Some(timeout) = args.call_timeout {
         settings["wasm.call-deadline"] = format!("{}ms", timeout.as_millis()).into();
     }
+    for (key, value) in &args.options {
+        settings[key] = value.as_str().into();
+    }
     let mut request = json!({ "programArgsList": args.args, "flinkConfiguration": settings });
     if let Some(parallelism) = args.parallelism {
         request["parallelism"] = parallelism.into();

@@ -6,7 +6,7 @@ use wasmill_jobmanager::view::AttemptView;
 
 use crate::call::Call;
 use crate::error::ApiError;
-use crate::rates::Rate;
+use wasmill_rpc::rates::Rate;
 
 /// The backpressure of a vertex.
 #[derive(Serialize, ToSchema)]
@@ -47,7 +47,7 @@ pub(crate) struct SubtaskBackPressureInfo {
 pub(crate) fn backpressure(call: &Call) -> Result<JobVertexBackPressureInfo, ApiError> {
     let vertex = call.vertex()?;
     let attempts = vertex.view().subtasks.iter().map(|it| &it.current);
-    let known = attempts.filter_map(|attempt| Some((attempt, call.api.rates.of(attempt)?)));
+    let known = attempts.filter_map(|attempt| Some((attempt, call.api.rate(attempt)?)));
     let known: Vec<_> = known.collect();
     let worst = known.iter().map(|(_, rate)| ratio(rate.backpressured));
     let Some(worst) = worst.max_by(f64::total_cmp) else {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use wasmill_graph::present::plan_json;
-use wasmill_jobmanager::view::{JobView, VertexView};
+use wasmill_jobmanager::view::{ExceptionView, JobView, VertexView};
 use wasmill_types::JobStatus;
 use wasmill_types::id::VertexId;
 
@@ -16,6 +16,7 @@ use super::jobs::{JOB_TYPE, SCHEDULER_TYPE};
 use super::times::{Times, count_states, job_timestamps, states};
 use crate::call::Call;
 use crate::error::ApiError;
+use crate::throwable;
 
 /// A job with its vertices and its plan.
 #[derive(Serialize, ToSchema)]
@@ -194,6 +195,8 @@ pub(crate) struct JobResult {
 pub(crate) struct FailureCause {
     class: &'static str,
     stack_trace: String,
+    /// The failure as an object of Java, in base64: Flink's client reads nothing else of it.
+    serialized_throwable: String,
 }
 
 /// `GET /jobs/:jobid/execution-result`
@@ -220,10 +223,7 @@ fn result(job: &JobView) -> JobResult {
         _ => "UNKNOWN",
     };
     let failed = (job.status == JobStatus::Failed).then(|| job.exceptions.first());
-    let failure_cause = failed.flatten().map(|exception| FailureCause {
-        class: super::exceptions::name_of(exception.cause.kind),
-        stack_trace: exception.cause.message.clone(),
-    });
+    let failure_cause = failed.flatten().map(failure_cause);
     JobResult {
         id: job.id().to_string(),
         name: job.graph.name.clone(),
@@ -233,6 +233,16 @@ fn result(job: &JobView) -> JobResult {
         start_time: times.start,
         end_time: times.end,
         failure_cause,
+    }
+}
+
+fn failure_cause(exception: &ExceptionView) -> FailureCause {
+    let class = super::exceptions::name_of(exception.cause.kind);
+    let message = &exception.cause.message;
+    FailureCause {
+        class,
+        serialized_throwable: throwable::base64(class, message, &format!("{class}: {message}")),
+        stack_trace: message.clone(),
     }
 }
 

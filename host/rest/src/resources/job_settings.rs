@@ -1,9 +1,11 @@
 //! What the submitter of a job chose.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use wasmill_jobmanager::Strategy;
 use wasmill_types::operator::BadRecordPolicy;
 
 use crate::call::Call;
@@ -23,7 +25,8 @@ pub(crate) struct JobConfigInfo {
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct ExecutionConfigInfo {
     execution_mode: &'static str,
-    restart_strategy: &'static str,
+    /// In Flink's words.
+    restart_strategy: String,
     job_parallelism: u32,
     object_reuse_mode: bool,
     user_config: BTreeMap<&'static str, String>,
@@ -65,10 +68,72 @@ pub(crate) fn config(call: &Call) -> Result<JobConfigInfo, ApiError> {
         name: job.graph.name.clone(),
         execution_config: ExecutionConfigInfo {
             execution_mode: "PIPELINED",
-            restart_strategy: "Cluster level default restart strategy",
+            restart_strategy: words(job.restart_strategy),
             job_parallelism: settings.parallelism,
             object_reuse_mode: false,
             user_config,
         },
     })
+}
+
+/// What happens after a failure, as Flink says it.
+fn words(strategy: Strategy) -> String {
+    let ms = |time: Duration| format!("{} ms", time.as_millis());
+    match strategy {
+        Strategy::None => "Restart deactivated.".to_owned(),
+        Strategy::FixedDelay { attempts, delay } => format!(
+            "Restart with fixed delay ({}). #{attempts} restart attempts.",
+            ms(delay)
+        ),
+        Strategy::FailureRate {
+            max_failures,
+            interval,
+            delay,
+        } => format!(
+            "Failure rate restart with maximum of {max_failures} failures within interval {} and fixed \
+             delay {}.",
+            ms(interval),
+            ms(delay)
+        ),
+        Strategy::ExponentialDelay {
+            initial,
+            max,
+            multiplier,
+            jitter,
+            reset,
+            attempts: _,
+        } => format!(
+            "Restart with exponential delay: starting at {}, increasing by {multiplier:.6}, with maximum \
+             {}. Delay resets after {} with jitter {jitter:.6}",
+            ms(initial),
+            ms(max),
+            ms(reset)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strategies_are_told_in_the_words_of_flink() {
+        for (strategy, expected) in [
+            (Strategy::None, "Restart deactivated."),
+            (
+                Strategy::FIXED_DELAY,
+                "Restart with fixed delay (1000 ms). #1 restart attempts.",
+            ),
+            (
+                Strategy::FAILURE_RATE,
+                "Failure rate restart with maximum of 1 failures within interval 60000 ms and fixed delay 1000 ms.",
+            ),
+            (
+                Strategy::EXPONENTIAL_DELAY,
+                "Restart with exponential delay: starting at 1000 ms, increasing by 1.500000, with maximum 60000 ms. Delay resets after 3600000 ms with jitter 0.100000",
+            ),
+        ] {
+            assert_eq!(words(strategy), expected);
+        }
+    }
 }

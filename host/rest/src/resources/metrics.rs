@@ -12,12 +12,12 @@ use wasmill_types::{JobStatus, metric};
 
 use super::metric::{AggregatedMetrics, MetricCollection, Reading, Value};
 use super::task_managers::find;
+use crate::api::Api;
 use crate::call::{Call, subtask};
 use crate::error::ApiError;
-use crate::rates::Rates;
 
 /// What is counted of a task; rates only while they are known.
-pub(crate) fn of_task(attempt: &AttemptView, rates: &Rates) -> Vec<Reading> {
+pub(crate) fn of_task(attempt: &AttemptView, api: &Api) -> Vec<Reading> {
     let counters = &attempt.counters;
     let count = |name: &'static str, count: u64| (Cow::Borrowed(name), Value::Count(count));
     let mut readings = vec![
@@ -31,7 +31,7 @@ pub(crate) fn of_task(attempt: &AttemptView, rates: &Rates) -> Vec<Reading> {
         count("accumulateBackPressuredTimeMs", counters.backpressured_ms),
         count("accumulateIdleTimeMs", counters.idle_ms),
     ];
-    if let Some(rate) = rates.of(attempt) {
+    if let Some(rate) = api.rate(attempt) {
         let measures = [
             ("busyTimeMsPerSecond", rate.busy),
             ("backPressuredTimeMsPerSecond", rate.backpressured),
@@ -179,7 +179,7 @@ pub(crate) fn vertex(call: &Call) -> Result<MetricCollection, ApiError> {
     let vertex = call.vertex()?;
     let attempts = vertex.view().subtasks.iter().map(|it| &it.current);
     let readings = attempts.flat_map(|attempt| {
-        let readings = of_task(attempt, &call.api.rates).into_iter();
+        let readings = of_task(attempt, &call.api).into_iter();
         readings.map(|(name, value)| (format!("{}.{name}", attempt.id.subtask).into(), value))
     });
     Ok(MetricCollection::of(call, readings.collect()))
@@ -189,7 +189,7 @@ pub(crate) fn vertex(call: &Call) -> Result<MetricCollection, ApiError> {
 pub(crate) fn one_subtask(call: &Call) -> Result<MetricCollection, ApiError> {
     let (vertex, index) = call.subtask()?;
     let attempt = &subtask(&vertex, index).current;
-    let readings = of_task(attempt, &call.api.rates);
+    let readings = of_task(attempt, &call.api);
     Ok(MetricCollection::of(call, readings))
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn subtasks(call: &Call) -> Result<AggregatedMetrics, ApiError> {
     };
     let attempts = vertex.view().subtasks.iter().map(|it| &it.current);
     let attempts = attempts.filter(|attempt| wanted(attempt.id.subtask));
-    let components: Vec<_> = attempts.map(|it| of_task(it, &call.api.rates)).collect();
+    let components: Vec<_> = attempts.map(|it| of_task(it, &call.api)).collect();
     AggregatedMetrics::of(call, &components)
 }
 

@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use wasmill_actor::Actor;
+use tokio::net::TcpStream;
+use wasmill_actor::{Actor, ActorKind, actors};
 use wasmill_types::id::TenantId;
 
 use super::*;
@@ -320,6 +321,54 @@ fn with_200_jobs_answers_come_at_once() {
         times.sort_unstable();
         assert!(times[98] <= PROMISED, "{:?}", times[98]);
         drop(stream);
+        server.end().await;
+    });
+}
+
+#[test]
+fn a_client_that_is_refused_while_it_sends_hears_why() {
+    /// More than the buffers of both sockets hold.
+    const BODY: usize = 16 << 20;
+    run(async {
+        let server = Running::start(|_| {}).await;
+        let form = "Content-Type: multipart/form-data; boundary=b\r\n";
+        for (request, host, header, status) in [
+            ("POST /v1/jars/upload", "evil.test", form, "403"),
+            ("POST /v1/nothing", "localhost", form, "404"),
+            ("DELETE /v1/jobs", "localhost", form, "404"),
+            ("POST /v1/jars/x/run", "localhost", form, "400"),
+            ("POST /v1/jars/upload", "localhost", "", "400"),
+            ("POST /v1/jars/x/run", "localhost", "", "413"),
+        ] {
+            let mut stream = server.connect().await;
+            let head = format!(
+                "{request} HTTP/1.1\r\nHost: {host}\r\n{header}Content-Length: {BODY}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let sent = timely(stream.write_all(&vec![b' '; BODY])).await;
+            assert!(sent.is_ok(), "{request} {host}: {sent:?}");
+            let answer = read_to(&mut stream, "\r\n\r\n").await;
+            let expected = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&expected), "{request} {host}: {answer}");
+        }
+        server.end().await;
+    });
+}
+
+#[test]
+fn what_a_refused_client_may_send_has_an_end() {
+    run(async {
+        let server = Running::start(|options| options.limits.body_bytes = 1 << 20).await;
+        let mut stream = server.connect().await;
+        let head =
+            "POST /v1/nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+        let flood = async {
+            // The server closes, at the latest when the sockets' buffers are full.
+            while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+        };
+        timely(flood).await;
         server.end().await;
     });
 }

@@ -45,7 +45,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("/jobs/J/execution-result", "status.id"),
     (
         "/jobs/F/execution-result",
-        "status.id job-execution-result.id job-execution-result.name job-execution-result.application-status job-execution-result.accumulator-results job-execution-result.net-runtime job-execution-result.start-time job-execution-result.end-time job-execution-result.failure-cause.class job-execution-result.failure-cause.stack-trace",
+        "status.id job-execution-result.id job-execution-result.name job-execution-result.application-status job-execution-result.accumulator-results job-execution-result.net-runtime job-execution-result.start-time job-execution-result.end-time job-execution-result.failure-cause.class job-execution-result.failure-cause.stack-trace job-execution-result.failure-cause.serialized-throwable",
     ),
     (
         "/jobs/J/accumulators",

@@ -7,6 +7,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{Fixture, count_vertex, filled, only_error, request, run, text};
+use crate::exposition::strict;
 use crate::fixture::{FAILED, FINISHED, RUNNING};
 use crate::routes;
 
@@ -266,27 +267,38 @@ fn prometheus_reads_jobs_and_tasks_with_bounded_labels() {
             .to_owned();
         assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
         let text = text(response).await;
-        let vertex = count_vertex();
-        for line in [
-            "wasmill_jobmanager_taskmanagers 2".to_owned(),
-            "wasmill_jobmanager_slots_free 2".to_owned(),
-            "wasmill_jobmanager_jobs{tenant=\"default\",status=\"FAILED\"} 1".to_owned(),
-            "wasmill_jobmanager_jobs{tenant=\"other\",status=\"RUNNING\"} 1".to_owned(),
-            format!("wasmill_job_restarts_total{{tenant=\"default\",job=\"{RUNNING}\"}} 1"),
-            format!(
-                "wasmill_task_records_in_total{{tenant=\"default\",job=\"{RUNNING}\",vertex=\"{vertex}\",subtask=\"1\"}} 400"
+        let (read, vertex) = (strict::read(&text), count_vertex());
+        let job = format!("tenant=\"default\" job=\"{RUNNING}\"");
+        let task = format!("{job} vertex=\"{vertex}\" task=\"count -> Sink: out\" subtask=\"1\"");
+        for (series, value) in [
+            ("wasmill_jobmanager_taskmanagers".to_owned(), 2.0),
+            ("wasmill_jobmanager_slots_free".to_owned(), 2.0),
+            (
+                "wasmill_jobmanager_network_buffers_used taskmanager=\"tm-b\"".to_owned(),
+                16.0,
             ),
-            "wasmill_jobmanager_tasks_not_shown 0".to_owned(),
+            (
+                "wasmill_jobmanager_jobs tenant=\"default\" status=\"FAILED\"".to_owned(),
+                1.0,
+            ),
+            (
+                "wasmill_jobmanager_jobs tenant=\"other\" status=\"RUNNING\"".to_owned(),
+                1.0,
+            ),
+            (format!("wasmill_job_restarts_total {job}"), 1.0),
+            (format!("wasmill_task_records_in_total {task}"), 400.0),
+            (
+                format!("wasmill_task_backpressured_seconds_total {task}"),
+                0.6,
+            ),
+            (format!("wasmill_task_busy_ms_per_second {task}"), 500.0),
+            ("wasmill_tasks_not_shown".to_owned(), 0.0),
         ] {
-            assert!(text.lines().any(|it| it == line), "{line}\n{text}");
+            assert_eq!(read.get(&series), Some(&value), "{series}\n{text}");
         }
         assert!(
             !text.contains(&FAILED.to_string()),
             "an ended job has no series"
         );
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let (_, value) = line.rsplit_once(' ').unwrap();
-            assert!(value.parse::<f64>().is_ok(), "{line}");
-        }
     });
 }

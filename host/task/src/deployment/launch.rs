@@ -50,8 +50,12 @@ fn start(job: &Job, parts: TaskParts) -> Result<RunningTask, JobFailure> {
     let watched = parts.watched.clone();
     let signal = parts.inlet.signal.clone();
     let woken_by_cancel = parts.cancel.on_cancel(move || signal.notify());
+    let niceness = job.options.niceness;
     let body = move || {
         let _inside = span.entered();
+        if let Err(error) = threads::give_way(niceness) {
+            tracing::debug!(%error, niceness, "the task's priority stays as it is");
+        }
         let _woken_by_cancel = woken_by_cancel;
         run(parts);
     };

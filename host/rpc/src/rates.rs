@@ -1,43 +1,44 @@
 //! How fast tasks work now: the difference of their counters between two looks.
 //!
-//! The server looks every [`INTERVAL`]; pages and monitors ask per attempt. A task's counters of busy,
-//! backpressured and idle time together are its wall time, so rates are quotients of counters and do
-//! not depend on when a heartbeat came. Invariant: remembered are attempts that run, and no others.
+//! Whoever serves metrics looks now and then; pages and monitors ask per attempt. A task's counters of
+//! busy, backpressured and idle time together are its wall time, so rates are quotients of counters and do
+//! not depend on when a heartbeat came. Invariant: remembered are the attempts of the last look, and no
+//! others.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use wasmill_jobmanager::view::{AttemptView, JobView};
-use wasmill_rpc::protocol::TaskCounters;
 use wasmill_types::id::AttemptId;
 
-/// How often the server looks. Longer than the interval of heartbeats.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(5);
+use crate::protocol::TaskCounters;
+
+/// How long to wait between two looks. Longer than the interval of heartbeats.
+pub const INTERVAL: Duration = Duration::from_secs(5);
 
 /// What tasks did between the last two looks.
 #[derive(Debug, Default)]
-pub(crate) struct Rates {
+pub struct Rates {
     attempts: Mutex<BTreeMap<AttemptId, Looks>>,
 }
 
 /// How fast a task works.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Rate {
+pub struct Rate {
     /// Milliseconds of each second.
-    pub(crate) busy: f64,
+    pub busy: f64,
     /// Milliseconds of each second.
-    pub(crate) backpressured: f64,
+    pub backpressured: f64,
     /// Milliseconds of each second.
-    pub(crate) idle: f64,
+    pub idle: f64,
     /// Records a second.
-    pub(crate) records_in: f64,
+    pub records_in: f64,
     /// Records a second.
-    pub(crate) records_out: f64,
+    pub records_out: f64,
     /// Bytes a second.
-    pub(crate) bytes_in: f64,
+    pub bytes_in: f64,
     /// Bytes a second.
-    pub(crate) bytes_out: f64,
+    pub bytes_out: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,18 +61,11 @@ struct Counts {
 
 impl Rates {
     /// Looks at the counters of all attempts that run.
-    pub(crate) fn look(&self, jobs: &[Arc<JobView>]) {
+    pub fn look<'a>(&self, running: impl IntoIterator<Item = (AttemptId, &'a TaskCounters)>) {
         let mut attempts = self.attempts();
-        let running = jobs
-            .iter()
-            .filter(|job| !job.status.is_terminal())
-            .flat_map(|job| &job.vertices)
-            .flat_map(|vertex| &vertex.subtasks)
-            .map(|subtask| &subtask.current)
-            .filter(|attempt| !attempt.state.is_terminal());
-        let looks = running.map(|attempt| {
-            let counts = Counts::of(&attempt.counters);
-            let looks = match attempts.get(&attempt.id) {
+        let looks = running.into_iter().map(|(attempt, counters)| {
+            let counts = Counts::of(counters);
+            let looks = match attempts.get(&attempt) {
                 // No heartbeat since: the rate is still that of before.
                 Some(looks) if looks.last.wall_ms() >= counts.wall_ms() => *looks,
                 Some(looks) => Looks {
@@ -83,21 +77,18 @@ impl Rates {
                     last: counts,
                 },
             };
-            (attempt.id, looks)
+            (attempt, looks)
         });
         *attempts = looks.collect();
     }
 
-    /// How fast an attempt works; none while that is not known, or when it has ended. Before the first
-    /// look it is the average since its start.
-    pub(crate) fn of(&self, attempt: &AttemptView) -> Option<Rate> {
-        if attempt.state.is_terminal() {
-            return None;
-        }
-        let looks = self.attempts().get(&attempt.id).copied();
+    /// How fast an attempt works that runs; none while that is not known. Before the first look it is the
+    /// average since its start.
+    pub fn of(&self, attempt: AttemptId, counters: &TaskCounters) -> Option<Rate> {
+        let looks = self.attempts().get(&attempt).copied();
         let looks = looks.unwrap_or_else(|| Looks {
             before: Counts::default(),
-            last: Counts::of(&attempt.counters),
+            last: Counts::of(counters),
         });
         looks.rate()
     }
