@@ -1,7 +1,8 @@
 //! `wasmill cluster start`: a JobManager and TaskManagers as processes of this machine, for trying things.
 //!
-//! Invariants: everything listens on loopback; when this process ends in good order so have all the others;
-//! a TaskManager that dies is told about and left dead, since that may be what is being tried.
+//! Invariants: everything listens on loopback; when this process ends in good order so have all the others,
+//! and when it is killed they end by themselves; a TaskManager that dies is told about and left dead, since
+//! that may be what is being tried.
 
 use std::env;
 use std::ffi::OsString;
@@ -156,7 +157,9 @@ impl Cluster<'_> {
     }
 
     fn spawn(&mut self, name: &str, mut command: Command) -> Result<(), Failure> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        // The pipe's other end is this process's as long as it lives.
+        command.arg("--with-parent").stdin(Stdio::piped());
+        let child = command.stdout(Stdio::null()).spawn();
         let child = child.map_err(|error| Failure::failed(format!("start the {name}: {error}")))?;
         self.members.push(Member {
             name: name.to_owned(),

@@ -9,8 +9,9 @@ mod describe;
 mod nodes;
 mod options;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ use crate::addresses::Addresses;
 use crate::cli::JobManagerArgs;
 use crate::config::{Config, Provider};
 use crate::failure::{Exit, Failure, story};
-use crate::lifetime;
+use crate::lifetime::{self, Keeper};
 use crate::places::{self, Held};
 use crate::programs;
 use crate::screen::Screen;
@@ -55,15 +56,20 @@ pub(crate) fn perform(
     let place = places::hold(places::job_manager(&config.jobmanager.data_dir)?)?;
     Addresses::forget(&place.path);
     let wired = clock.clone();
-    lifetime::live(&clock, |stop| async move {
-        let node = Start {
-            config,
-            place,
-            clock: wired,
-            screen,
-        };
-        node.run(stop).await
-    })
+    lifetime::live(
+        Keeper::of_flag(args.with_parent),
+        &clock,
+        |stop| async move {
+            let node = Start {
+                config,
+                config_file: args.config.as_deref(),
+                place,
+                clock: wired,
+                screen,
+            };
+            node.run(stop).await
+        },
+    )
 }
 
 /// The configuration with the flags on top.
@@ -91,6 +97,8 @@ fn config(args: &JobManagerArgs) -> Result<Config, Failure> {
 /// A JobManager that starts.
 struct Start<'a> {
     config: Config,
+    /// Where it was read from, for the TaskManagers that this process starts.
+    config_file: Option<&'a Path>,
     place: Held,
     clock: Clock,
     screen: &'a Screen,
@@ -206,15 +214,17 @@ impl Start<'_> {
             .issue(self.clock.now_ms(), PROVIDED_TTL)
             .reveal();
         let slots = section.slots;
+        let rpc = from_here(rpc);
+        let config = self.config_file.map(Path::to_owned);
         let command = move |id: &TaskManagerId| {
             let mut command = Command::new(&program);
-            command.args([
-                "taskmanager",
-                "--jobmanager",
-                &rpc.to_string(),
-                "--join",
-                &token,
-            ]);
+            // The pipe's other end is this process's as long as it lives.
+            command.stdin(Stdio::piped()).stdout(Stdio::null());
+            command.args(["taskmanager", "--with-parent"]);
+            command.args(["--jobmanager", &rpc.to_string(), "--join", &token]);
+            if let Some(config) = &config {
+                command.arg("--config").arg(config);
+            }
             command.args([
                 "--name",
                 id.as_str(),
@@ -284,6 +294,34 @@ impl Start<'_> {
                 .to_owned(),
             configuration: self.config.entries.clone(),
             limits: options::rest_limits(&self.config),
+        }
+    }
+}
+
+/// The address of a socket of this machine for processes on it: they are neighbours, also when it listens
+/// on all addresses.
+fn from_here(mut bound: SocketAddr) -> SocketAddr {
+    if bound.ip().is_unspecified() {
+        bound.set_ip(match bound {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    bound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_of_this_machine_come_over_loopback_where_they_can() {
+        for (bound, expected) in [
+            ("0.0.0.0:7", "127.0.0.1:7"),
+            ("[::]:7", "[::1]:7"),
+            ("10.0.0.1:7", "10.0.0.1:7"),
+        ] {
+            assert_eq!(from_here(bound.parse().unwrap()), expected.parse().unwrap());
         }
     }
 }

@@ -28,7 +28,7 @@ use wasmill_wasm::{Engine, EngineOptions, Limits};
 use crate::cli::TaskManagerArgs;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, story};
-use crate::lifetime;
+use crate::lifetime::{self, Keeper};
 use crate::places::{self, Held};
 use crate::programs::{self, Programs};
 use crate::screen::Screen;
@@ -47,17 +47,21 @@ pub(crate) fn perform(
     let place = places::hold(places::task_manager(&config.taskmanager.data_dir)?)?;
     let id = machine::name(&config.taskmanager.name, &place.path)?;
     let wired = clock.clone();
-    lifetime::live(&clock, |stop| async move {
-        let node = Start {
-            token: args.join.as_deref(),
-            config,
-            place,
-            id,
-            clock: wired,
-            screen,
-        };
-        node.run(stop).await
-    })
+    lifetime::live(
+        Keeper::of_flag(args.with_parent),
+        &clock,
+        |stop| async move {
+            let node = Start {
+                token: args.join.as_deref(),
+                config,
+                place,
+                id,
+                clock: wired,
+                screen,
+            };
+            node.run(stop).await
+        },
+    )
 }
 
 /// The configuration with the flags on top.

@@ -47,6 +47,9 @@ pub(crate) struct JobManagerArgs {
     /// A configuration file; `wasmill config` shows all keys
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// End when standard input does: for processes that start this one and may be killed
+    #[arg(long, hide = true)]
+    pub(crate) with_parent: bool,
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +88,9 @@ pub(crate) struct TaskManagerArgs {
     /// A configuration file; `wasmill config` shows all keys
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// End when standard input does: for processes that start this one and may be killed
+    #[arg(long, hide = true)]
+    pub(crate) with_parent: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,8 +5,9 @@
 use std::future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use tokio::sync::SetOnce;
 use wasmill_actor::Clock;
 use wasmill_network::endpoint::Endpoint;
 use wasmill_network::endpoint::lease::{self, Lease};
@@ -35,7 +36,7 @@ struct Inner {
     heartbeat: heartbeat::Options,
     clock: Clock,
     /// Who serves the JobManager's calls; there a moment after this is.
-    executor: OnceLock<Handle>,
+    executor: SetOnce<Handle>,
 }
 
 impl Control {
@@ -51,7 +52,7 @@ impl Control {
                 job_manager,
                 heartbeat,
                 clock,
-                executor: OnceLock::new(),
+                executor: SetOnce::new(),
             }),
         }
     }
@@ -78,8 +79,8 @@ impl Connect for Control {
     fn connect(&self) -> Going<Result<JobManager, String>> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
-            let executor = inner.executor.get().cloned();
-            let executor = executor.ok_or_else(|| "the TaskManager is just starting".to_owned())?;
+            // There in a moment; the caller does not wait for ever.
+            let executor = inner.executor.wait().await.clone();
             let address = resolve(&inner.job_manager).await?;
             let services = |_: &_| Services {
                 handler: Arc::new(executor),
