@@ -39,7 +39,7 @@ endef
 build: setup ## Build the wasmill program: target/release/wasmill
 	cargo build --release -p wasmill-node
 
-test: setup-test ## Run all tests; they build their guests from source
+test: setup-test ## Run all tests, as root; they build their guests from source
 	cargo test --doc --workspace
 	cargo nextest run --workspace --no-fail-fast
 

@@ -4,13 +4,18 @@
 # Run by `make demo` and, with --test, by `make test` and `make lint`. Can be run any number of times:
 # what is there is left alone. Needs Rust of `rust-version` in Cargo.toml (with cargo) and a C compiler.
 # Gets what is missing of: Rust's standard library for wasm32-unknown-unknown (without it no guest
-# compiles); with --test also rustfmt, clippy and cargo-nextest.
+# compiles); with --test also rustfmt, clippy, cargo-nextest, iproute2 (`ip`, for clusters in network
+# namespaces), curl, and Schemathesis with its own Python packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 TARGET=wasm32-unknown-unknown
 # Where `wasmill build` looks too (host/toolchain/src/wasm_std.rs).
 PREFIX=${XDG_DATA_HOME:-$HOME/.local/share}/wasmill/rust-wasm
+
+# Where tests/it/cluster/contract.rs looks too.
+SCHEMATHESIS=${XDG_CACHE_HOME:-$HOME/.cache}/wasmill/schemathesis
+VERSIONS=tests/tools/schemathesis.txt
 
 say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -53,8 +58,51 @@ setup_wasm() {
     fi
 }
 
+# install PACKAGE: gets a package of Debian.
+install() {
+    local get=(apt-get install --yes --no-install-recommends "$1")
+    local as_root=()
+    [ "$(id -u)" = 0 ] || as_root=(sudo)
+    say "${as_root[*]} ${get[*]}"
+    "${as_root[@]}" "${get[@]}" >&2 ||
+        { "${as_root[@]}" apt-get update && "${as_root[@]}" "${get[@]}"; } >&2 ||
+        die "cannot install $1; install it by hand"
+}
+
+# needs COMMAND PACKAGE: gets a command unless it is there.
+needs() {
+    # Where Debian keeps those for root.
+    if PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; then
+        say "$1 is there"
+    else
+        install "$2"
+    fi
+}
+
+# A directory of its own, so that nothing of the user's is touched; made anew when the versions change.
+setup_schemathesis() {
+    if cmp -s "$VERSIONS" "$SCHEMATHESIS/${VERSIONS##*/}"; then
+        say "$(grep '^schemathesis==' "$VERSIONS") is there"
+        return
+    fi
+    needs python3 python3-minimal
+    # Debian's Python comes without it.
+    python3 -c 'import ensurepip, venv' 2>/dev/null || install python3-venv
+    say "installing $(grep '^schemathesis==' "$VERSIONS") in $SCHEMATHESIS"
+    rm -rf "$SCHEMATHESIS"
+    python3 -m venv "$SCHEMATHESIS" >&2 ||
+        die "python3 cannot make a virtual environment in $SCHEMATHESIS"
+    "$SCHEMATHESIS/bin/pip" install --quiet --requirement "$VERSIONS" >&2 ||
+        die "pip cannot install the packages of $VERSIONS"
+    # Last, so that what was interrupted is done again.
+    cp "$VERSIONS" "$SCHEMATHESIS/"
+}
+
 setup_test() {
     local component
+    needs ip iproute2
+    needs curl curl
+    setup_schemathesis
     for component in fmt:rustfmt clippy:clippy; do
         if ! cargo "${component%%:*}" --version >/dev/null 2>&1; then
             say "rustup component add ${component##*:}"

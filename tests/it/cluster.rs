@@ -1,12 +1,20 @@
 //! Jobs on clusters of real processes: their output is that of the embedded runner, whatever happens to the
 //! processes.
 
+mod bad_input;
+mod contract;
 mod failover;
+mod local;
+mod network;
+mod nodes;
+mod provider;
 mod rest;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use crate::harness::{Cluster, Wasmill, bundle, parts};
 
@@ -31,16 +39,77 @@ fn texts(dir: &Path, files: u32, lines: u32) -> PathBuf {
 
 /// The last count of every word.
 fn counts(output: &Path) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
+    let mut counts: HashMap<String, u64> = HashMap::new();
     for part in parts(output) {
         for line in fs::read_to_string(part).unwrap().lines() {
             let (word, count) = line.rsplit_once(',').unwrap();
             let count: u64 = count.parse().unwrap();
-            let last = counts.entry(word.to_owned()).or_default();
-            *last = count.max(*last);
+            match counts.get_mut(word) {
+                Some(last) => *last = count.max(*last),
+                None => drop(counts.insert(word.to_owned(), count)),
+            }
         }
     }
-    counts
+    counts.into_iter().collect()
+}
+
+/// Starts to count words into `counts` of the cluster's directory.
+fn submit(cluster: &Cluster, texts: &Path, parallelism: &str) -> String {
+    let output = cluster.dir().join("counts");
+    let args = [
+        "--input",
+        texts.to_str().unwrap(),
+        "--output",
+        output.to_str().unwrap(),
+    ];
+    cluster.submit(
+        &bundle("word-count"),
+        &["--parallelism", parallelism],
+        &args,
+    )
+}
+
+/// The newest entry of a job's exception history.
+fn newest(cluster: &Cluster, job: &str) -> Value {
+    let exceptions = cluster.get(&format!("/jobs/{job}/exceptions"));
+    exceptions["exceptionHistory"]["entries"][0].clone()
+}
+
+/// Waits until the whole job runs; the TaskManagers of all its subtasks.
+fn hosts_of(cluster: &Cluster, job: &str) -> Vec<String> {
+    cluster.wait("all subtasks to run", || {
+        let detail = cluster.get(&format!("/jobs/{job}"));
+        let mut hosts = Vec::new();
+        for vertex in detail["vertices"].as_array()? {
+            let id = vertex["id"].as_str()?;
+            let found = cluster.get(&format!("/jobs/{job}/vertices/{id}"));
+            for subtask in found["subtasks"].as_array()? {
+                let is_there = subtask["status"] == "RUNNING" || subtask["status"] == "FINISHED";
+                hosts.push(
+                    is_there
+                        .then(|| subtask["taskmanager-id"].as_str())??
+                        .to_owned(),
+                );
+            }
+        }
+        hosts.sort();
+        hosts.dedup();
+        Some(hosts)
+    })
+}
+
+/// How often the subtasks of a job were started: the largest number of an attempt.
+fn attempts(cluster: &Cluster, job: &str) -> u64 {
+    let detail = cluster.get(&format!("/jobs/{job}"));
+    let vertices = detail["vertices"].as_array().unwrap();
+    let of_vertex = |vertex: &Value| {
+        let id = vertex["id"].as_str().unwrap();
+        let found = cluster.get(&format!("/jobs/{job}/vertices/{id}"));
+        let subtasks = found["subtasks"].as_array().unwrap();
+        let attempts = subtasks.iter().map(|it| it["attempt"].as_u64().unwrap());
+        attempts.max().unwrap_or_default()
+    };
+    vertices.iter().map(of_vertex).max().unwrap_or_default()
 }
 
 /// What the embedded runner counts.

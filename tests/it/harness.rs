@@ -6,8 +6,10 @@
 mod cluster;
 mod golden;
 mod guests;
+mod network;
 mod once;
 mod output;
+mod processes;
 mod program;
 
 use std::path::Path;
@@ -16,7 +18,8 @@ pub(crate) use cluster::Cluster;
 pub(crate) use golden::check_golden;
 pub(crate) use guests::bundle;
 pub(crate) use output::{assert_nothing_written, lines_of_parts, parts};
-pub(crate) use program::{Ended, Wasmill};
+pub(crate) use processes::processes_of;
+pub(crate) use program::{Ended, Running, Wasmill};
 
 /// The root of the checkout.
 pub(crate) fn root() -> &'static Path {

@@ -241,7 +241,7 @@ impl Start<'_> {
             idle_timeout: section.idle_timeout.0,
             command: Box::new(command),
         };
-        Ok(Box::new(ProcessProvider::new(options, Rng::from_entropy())))
+        Ok(Box::new(ProcessProvider::new(options)))
     }
 
     /// Listens for QUIC and for leases, on the same port of UDP and TCP.

@@ -4,6 +4,7 @@
 //! when its time is over or when nobody waits for it any more, and only a few run at a time.
 
 use std::env;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -80,7 +81,7 @@ impl Programs {
         let _turn = turn.map_err(|_| "this node is shutting down".to_owned())?;
         let options = &self.options;
         let seconds = options.timeout.as_secs().max(1);
-        let mut child = Command::new(&options.program)
+        let started = Command::new(&options.program)
             .arg("internal")
             .arg(task)
             .arg(bundle)
@@ -95,13 +96,22 @@ impl Programs {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| {
-                format!(
+            .spawn();
+        let mut child = match started {
+            Ok(child) => child,
+            Err(error) if is_of_arguments(&error) => {
+                return Ok(Answer::Refused(format!(
+                    "the program's arguments cannot be handed to it: {error}; use shorter ones, without \
+                     the character NUL"
+                )));
+            }
+            Err(error) => {
+                return Err(format!(
                     "start `{}` to compile the bundle: {error}",
                     options.program.display()
-                )
-            })?;
+                ));
+            }
+        };
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let work = async {
             let (answer, errors) = tokio::join!(read(stdout, MAX_ANSWER), read(stderr, MAX_ERRORS));
@@ -122,6 +132,14 @@ impl Programs {
         }
         Ok(Answer::Refused(broken(status, &errors, options)))
     }
+}
+
+/// Whether a child did not start because of its arguments, which are the caller's.
+fn is_of_arguments(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::ArgumentListTooLong
+    )
 }
 
 /// What to say about a child that ended without an answer: most likely the bundle was too much for it.

@@ -27,7 +27,7 @@ pub struct Options {
 /// How much callers may ask for, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes of a request's body (`rest.server.max-content-length`).
+    /// The most bytes of a request's body (`rest.max-upload`).
     pub body_bytes: u64,
     /// The most bytes of a body of JSON, which is held in memory.
     pub json_bytes: usize,

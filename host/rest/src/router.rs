@@ -126,7 +126,7 @@ fn check_body(api: &Api, route: &Route, request: &Request) -> Result<(), ApiErro
     let length: Option<u64> = text(header::CONTENT_LENGTH).and_then(|it| it.parse().ok());
     if length.is_some_and(|length| length > limit) {
         return Err(ApiError::too_large(format!(
-            "a request may have {limit} bytes (`rest.server.max-content-length`)"
+            "a request may have {limit} bytes (`rest.max-upload`)"
         )));
     }
     let content_type = text(header::CONTENT_TYPE).unwrap_or_default().as_bytes();

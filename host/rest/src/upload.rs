@@ -222,7 +222,7 @@ fn refusal(error: &multer::Error) -> ApiError {
     match error {
         multer::Error::StreamSizeExceeded { limit }
         | multer::Error::FieldSizeExceeded { limit, .. } => ApiError::too_large(format!(
-            "the upload is larger than {limit} bytes (`rest.server.max-content-length`)"
+            "the upload is larger than {limit} bytes (`rest.max-upload`)"
         )),
         other => ApiError::bad_request(format!("the upload is not in order or broke off: {other}")),
     }

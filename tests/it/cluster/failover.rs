@@ -2,42 +2,18 @@
 //! happened.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
 use wasmill_actor::Clock;
 
-use super::{counts, embedded, texts};
-use crate::harness::{Cluster, bundle};
+use super::{counts, embedded, newest, submit, texts};
+use crate::harness::Cluster;
 
 /// Restarts at once, often enough.
 const RESTARTS: &str = "[restart]\nstrategy = \"fixed-delay\"\nfixed-delay-attempts = 10\nfixed-delay-delay = \"100ms\"\n";
 
 /// How soon a job must run again when there is a spare TaskManager.
 const SOON: Duration = Duration::from_secs(3);
-
-/// A job of some seconds.
-fn submit(cluster: &Cluster, texts: &Path, parallelism: &str) -> String {
-    let output = cluster.dir().join("counts");
-    let args = [
-        "--input",
-        texts.to_str().unwrap(),
-        "--output",
-        output.to_str().unwrap(),
-    ];
-    cluster.submit(
-        &bundle("word-count"),
-        &["--parallelism", parallelism],
-        &args,
-    )
-}
-
-/// The newest entry of the exception history.
-fn newest(cluster: &Cluster, job: &str) -> Value {
-    let exceptions = cluster.get(&format!("/jobs/{job}/exceptions"));
-    exceptions["exceptionHistory"]["entries"][0].clone()
-}
 
 /// Where a job's first running subtask is.
 fn host_of(cluster: &Cluster, job: &str) -> String {

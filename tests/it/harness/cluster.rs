@@ -1,7 +1,9 @@
 //! A cluster of real processes: a JobManager, TaskManagers, and what clients ask of them.
 //!
+//! All on loopback, where REST asks for no token, unless the test wants tokens or a network of its own.
 //! Invariant: no process outlives its test; ports are free ones that the processes choose themselves.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -11,7 +13,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 use wasmill_actor::Clock;
 
-use super::program::{Running, Wasmill};
+use super::network::Network;
+use super::program::{Ended, Running, Wasmill};
+
+/// Where the JobManager is in a network.
+const JOB_MANAGER: &str = "jobmanager";
 
 /// Nothing that a test waits for takes longer, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -19,73 +25,126 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A cluster.
 #[derive(Debug)]
 pub(crate) struct Cluster {
-    dir: TempDir,
     job_manager: Option<Running>,
     task_managers: Vec<(String, Running)>,
+    network: Option<Network>,
+    dir: TempDir,
     /// Where REST is.
     pub(crate) url: String,
-    rpc: String,
-    token: String,
+    /// What REST is sent as a token; nothing when it needs none.
+    pub(crate) bearer: String,
+    /// Where TaskManagers join.
+    pub(crate) rpc: String,
+    /// With which they join.
+    pub(crate) token: String,
     clock: Clock,
 }
 
 impl Cluster {
     /// A JobManager with this configuration, and no TaskManager.
     pub(crate) fn start(config: &str) -> Self {
-        let dir = TempDir::new().unwrap();
-        fs::write(dir.path().join("wasmill.toml"), config).unwrap();
-        let mut cluster = Self {
-            dir,
-            job_manager: None,
-            task_managers: Vec::new(),
-            url: String::new(),
-            rpc: "127.0.0.1:0".to_owned(),
-            token: String::new(),
-            clock: Clock::system(),
-        };
-        cluster.start_job_manager();
-        let home = cluster.home("jobmanager");
-        let token = Wasmill::new(["token", "join", "--data-dir"]).arg(&home);
-        token
-            .end()
-            .with_code(0)
-            .stdout
-            .trim()
-            .clone_into(&mut cluster.token);
+        let mut cluster = Self::prepare(config, None);
+        cluster.start_job_manager("127.0.0.1");
+        cluster
+    }
+
+    /// The same, of which REST asks for a token; clients here have that of an admin.
+    pub(crate) fn with_tokens(config: &str) -> Self {
+        let mut cluster = Self::prepare(config, None);
+        cluster.bearer = cluster.client_token("admin");
+        cluster.start_job_manager("127.0.0.1");
         cluster
     }
 
     /// A cluster with so many TaskManagers `tm-1`, `tm-2`, … of so many slots, all joined.
     pub(crate) fn of(task_managers: usize, slots: u32, config: &str) -> Self {
-        let mut cluster = Self::start(config);
+        Self::start(config).with_task_managers(task_managers, slots)
+    }
+
+    /// The same, each process on a host of its own; connectors may touch the test's directory.
+    pub(crate) fn of_hosts(task_managers: usize, slots: u32, config: &str) -> Self {
+        let mut cluster = Self::prepare(config, Some(Network::new()));
+        let roots = format!("[connectors.file]\nroots = [{:?}]\n", cluster.dir());
+        fs::write(cluster.config(), format!("{config}{roots}")).unwrap();
+        cluster.bearer = cluster.client_token("admin");
+        let host = cluster.hosts_mut().add(JOB_MANAGER);
         for number in 1..=task_managers {
-            cluster.join(&format!("tm-{number}"), slots);
+            cluster.hosts_mut().add(&format!("tm-{number}"));
         }
-        cluster.until_joined(task_managers);
+        cluster.start_job_manager(&host.to_string());
+        cluster.with_task_managers(task_managers, slots)
+    }
+
+    fn prepare(config: &str, network: Option<Network>) -> Self {
+        let dir = TempDir::new().unwrap();
+        let cluster = Self {
+            job_manager: None,
+            task_managers: Vec::new(),
+            network,
+            dir,
+            url: String::new(),
+            bearer: String::new(),
+            rpc: String::new(),
+            token: String::new(),
+            clock: Clock::system(),
+        };
+        fs::write(cluster.config(), config).unwrap();
         cluster
     }
 
-    /// Starts the JobManager, or starts it again.
-    fn start_job_manager(&mut self) {
-        let home = self.home("jobmanager");
-        let addresses = home.join("addresses.json");
-        drop(fs::remove_file(&addresses));
-        let checkpoints = format!("file://{}", self.dir.path().join("checkpoints").display());
-        let command = Wasmill::new(["jobmanager", "--rest", "127.0.0.1:0", "--rpc", &self.rpc])
-            .arg("--data-dir")
+    fn with_task_managers(mut self, task_managers: usize, slots: u32) -> Self {
+        for number in 1..=task_managers {
+            self.join(&format!("tm-{number}"), slots);
+        }
+        self.until_joined(task_managers);
+        self
+    }
+
+    fn start_job_manager(&mut self, host: &str) {
+        let home = self.home(JOB_MANAGER);
+        let any = format!("{host}:0");
+        let checkpoints = format!("file://{}", self.dir().join("checkpoints").display());
+        let command = self
+            .on(JOB_MANAGER, ["jobmanager", "--rest", &any, "--rpc", &any])
+            .args(["--checkpoint-dir", &checkpoints, "--data-dir"])
             .arg(&home)
-            .arg("--checkpoint-dir")
-            .arg(checkpoints)
             .arg("--config")
-            .arg(self.dir.path().join("wasmill.toml"));
-        let log = self.log("jobmanager");
-        self.job_manager = Some(command.logging_to(log).start());
+            .arg(self.config());
+        self.job_manager = Some(command.logging_to(self.log(JOB_MANAGER)).start());
         let found = self.wait("the JobManager to start", || {
-            let text = fs::read_to_string(&addresses).ok()?;
+            let text = fs::read_to_string(home.join("addresses.json")).ok()?;
             serde_json::from_str::<Value>(&text).ok()
         });
         self.url = format!("http://{}", found["rest"].as_str().unwrap());
         self.rpc = found["rpc"].as_str().unwrap().to_owned();
+        let token = Wasmill::new(["token", "join", "--data-dir"]).arg(&home);
+        let token = token.end().with_code(0).stdout;
+        token.trim().clone_into(&mut self.token);
+    }
+
+    /// A command of the program, on a host when there are some.
+    fn on<S: AsRef<OsStr>>(&self, host: &str, args: impl IntoIterator<Item = S>) -> Wasmill {
+        match &self.network {
+            Some(network) => Wasmill::started_by(network.on(host), args),
+            None => Wasmill::new(args),
+        }
+    }
+
+    /// The hosts.
+    pub(crate) fn hosts(&self) -> &Network {
+        self.network.as_ref().expect("it has hosts")
+    }
+
+    fn hosts_mut(&mut self) -> &mut Network {
+        self.network.as_mut().expect("it has hosts")
+    }
+
+    /// Makes a token for clients of this role, of the tenant `default`.
+    pub(crate) fn client_token(&self, role: &str) -> String {
+        let make = ["token", "create", "--role", role, "--data-dir"];
+        let made = Wasmill::new(make).arg(self.home(JOB_MANAGER)).end();
+        let text = made.with_code(0).stdout;
+        text.lines().next().unwrap_or_default().to_owned()
     }
 
     /// Starts a TaskManager.
@@ -98,19 +157,13 @@ impl Cluster {
 
     /// The command line of a TaskManager with this join token.
     pub(crate) fn task_manager(&self, name: &str, slots: u32, token: &str) -> Wasmill {
-        Wasmill::new([
-            "taskmanager",
-            "--jobmanager",
-            &self.rpc,
-            "--join",
-            token,
-            "--name",
-            name,
-        ])
-        .args(["--slots", &slots.to_string(), "--data-dir"])
-        .arg(self.home(name))
-        .arg("--config")
-        .arg(self.dir.path().join("wasmill.toml"))
+        let slots = slots.to_string();
+        let command = ["taskmanager", "--jobmanager", &self.rpc, "--join", token];
+        self.on(name, command)
+            .args(["--name", name, "--slots", &slots, "--data-dir"])
+            .arg(self.home(name))
+            .arg("--config")
+            .arg(self.config())
     }
 
     /// Waits until so many TaskManagers are registered.
@@ -142,11 +195,21 @@ impl Cluster {
     }
 
     /// Runs a client command of the program against this cluster.
-    pub(crate) fn client<S: AsRef<std::ffi::OsStr>>(
-        &self,
-        args: impl IntoIterator<Item = S>,
-    ) -> Wasmill {
-        Wasmill::new(args).env("WASMILL_URL", &self.url)
+    pub(crate) fn client<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Wasmill {
+        Wasmill::new(args)
+            .env("WASMILL_URL", &self.url)
+            .env("WASMILL_TOKEN", &self.bearer)
+    }
+
+    /// Kills the JobManager.
+    pub(crate) fn kill_job_manager(&mut self) {
+        drop(self.job_manager.take());
+    }
+
+    /// Ends the JobManager in good order.
+    pub(crate) fn end(&mut self) -> Ended {
+        let job_manager = self.job_manager.take().expect("it runs");
+        job_manager.signalled("TERM")
     }
 
     /// Submits a bundle; the job's id.
@@ -183,14 +246,28 @@ impl Cluster {
 
     /// The status and body that REST answers.
     pub(crate) fn request(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        self.request_as(&self.bearer, method, path, body)
+    }
+
+    /// The same, of somebody with this token.
+    pub(crate) fn request_as(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (u16, Value) {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
             .build();
-        let request = ureq::http::Request::builder()
+        let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}/v1{path}", self.url))
             .header("Content-Type", "application/json");
+        if !token.is_empty() {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
         let text = body.map(Value::to_string).unwrap_or_default();
         let agent = config.new_agent();
         let answer = match body {
@@ -232,8 +309,13 @@ impl Cluster {
         );
     }
 
-    fn home(&self, name: &str) -> PathBuf {
+    /// The data directory of the process of this name.
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.path().join("wasmill.toml")
     }
 
     fn log(&self, name: &str) -> File {

@@ -192,6 +192,11 @@ impl Running {
         self
     }
 
+    /// What it has said, as far as it was read.
+    pub(crate) fn said(&self) -> &str {
+        &self.said
+    }
+
     /// Lets it run for a while, without reading what it says.
     pub(crate) fn wait(self, time: Duration) -> Self {
         let (_nobody_sends, receiver) = mpsc::sync_channel::<()>(1);
@@ -333,6 +338,15 @@ fn program() -> PathBuf {
             .arg("--target-dir")
             .arg(target_dir)
             .current_dir(super::root());
+        // What cargo tells this test of its package would make build scripts run again that ask for it,
+        // and what depends on them would be built anew, for each run of the tests.
+        let of_package = |name: &OsStr| {
+            let name = name.as_encoded_bytes();
+            name.starts_with(b"CARGO_PKG_") || name.starts_with(b"CARGO_MANIFEST_")
+        };
+        for (name, _) in env::vars_os().filter(|(name, _)| of_package(name)) {
+            cargo.env_remove(name);
+        }
         let built = cargo.output().unwrap();
         assert!(
             built.status.success(),

@@ -2,7 +2,8 @@
 //!
 //! What to do is decided by [`Plan`], which knows no process; [`ProcessProvider`] does it. Invariants: at
 //! most so many processes run; a process that is still starting counts as the slots that it will bring;
-//! one that ends at once is not started again and again: there is a pause that grows.
+//! one that ends at once is not started again and again: there is a pause that grows; names are used again,
+//! so that there are no more data directories than processes at a time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +11,6 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
-use wasmill_actor::Rng;
 use wasmill_types::id::TaskManagerId;
 
 use super::{Picture, ResourceProvider};
@@ -42,7 +42,6 @@ pub struct ProcessProvider {
     options: ProcessOptions,
     plan: Plan,
     children: BTreeMap<TaskManagerId, Child>,
-    rng: Rng,
 }
 
 /// The processes, without the processes themselves.
@@ -71,12 +70,11 @@ struct Steps {
 
 impl ProcessProvider {
     /// A provider that has started nothing yet.
-    pub fn new(options: ProcessOptions, rng: Rng) -> Self {
+    pub fn new(options: ProcessOptions) -> Self {
         Self {
             options,
             plan: Plan::default(),
             children: BTreeMap::new(),
-            rng,
         }
     }
 
@@ -99,9 +97,9 @@ impl ProcessProvider {
         ended
     }
 
-    fn start(&mut self, now: Duration) {
-        let name = format!("local-{:08x}", self.rng.next_u64() as u32);
-        let Ok(id) = name.parse::<TaskManagerId>() else {
+    fn start(&mut self, picture: &Picture) {
+        let now = picture.now;
+        let Some(id) = self.free_name(&picture.registered) else {
             return;
         };
         let spawned = (self.options.command)(&id).kill_on_drop(true).spawn();
@@ -116,6 +114,13 @@ impl ProcessProvider {
                 self.plan.pause(now);
             }
         }
+    }
+
+    /// The first name that no process has, nor one that is still taken to be there.
+    fn free_name(&self, registered: &[TaskManagerId]) -> Option<TaskManagerId> {
+        let names = (1_usize..).map(|number| format!("local-{number}").parse());
+        let mut names = names.map_while(Result::<TaskManagerId, _>::ok);
+        names.find(|id| !self.children.contains_key(id) && !registered.contains(id))
     }
 
     fn terminate(&self, id: &TaskManagerId) {
@@ -134,7 +139,7 @@ impl ResourceProvider for ProcessProvider {
         }
         let steps = self.plan.steps(&self.options, picture);
         for _ in 0..steps.start {
-            self.start(picture.now);
+            self.start(picture);
         }
         for id in &steps.kill {
             if let Some(child) = self.children.get_mut(id) {
@@ -350,9 +355,14 @@ mod tests {
                 command: Box::new(command),
                 ..options()
             };
-            let mut provider = ProcessProvider::new(options, Rng::seeded(1));
-            assert_eq!(provider.update(&picture(3, &[], &[], 1)), []);
-            assert_eq!(provider.children.len(), 2);
+            let mut provider = ProcessProvider::new(options);
+            assert_eq!(provider.update(&picture(3, &["local-2"], &[], 1)), []);
+            let names: Vec<_> = provider
+                .children
+                .keys()
+                .map(TaskManagerId::as_str)
+                .collect();
+            assert_eq!(names, ["local-1", "local-3"]);
             assert!(!provider.has_stopped());
             provider.stop();
             let clock = wasmill_actor::Clock::system();
