@@ -79,6 +79,25 @@ needs() {
     fi
 }
 
+has_libclang() {
+    local place
+    for place in "${LIBCLANG_PATH:-/nowhere}" /usr/lib/llvm*/lib /usr/lib64/llvm*/lib /usr/lib/*-linux-gnu /usr/lib64 /usr/lib /usr/local/lib; do
+        compgen -G "$place/libclang.so*" >/dev/null && return
+        compgen -G "$place/libclang-[0-9]*.so*" >/dev/null && return
+    done
+    return 1
+}
+
+# RocksDB is compiled with the one and bound with the other.
+setup_rocksdb() {
+    needs c++ g++
+    if has_libclang; then
+        say "libclang is there"
+    else
+        install libclang-dev
+    fi
+}
+
 # A directory of its own, so that nothing of the user's is touched; made anew when the versions change.
 setup_schemathesis() {
     if cmp -s "$VERSIONS" "$SCHEMATHESIS/${VERSIONS##*/}"; then
@@ -118,6 +137,7 @@ setup_test() {
 }
 
 check_rust
+setup_rocksdb
 setup_wasm
 case ${1:-} in
 "") ;;

@@ -9,6 +9,12 @@ use std::fmt;
 use wasmill_types::operator::{Changes, OptionalBlobs, Page};
 use wasmill_types::{BlobsView, TaskFailure};
 
+use crate::error::StateError;
+use crate::snapshot::FrozenRows;
+
+/// Whether a value of a state has expired.
+pub type IsExpired<'a> = dyn Fn(u32, &[u8]) -> bool + 'a;
+
 /// Rows by state, key and sub-key (`wit/state.wit`).
 ///
 /// Every method fails with [`TaskFailure::Contract`] on malformed columns and on keys of other subtasks;
@@ -46,6 +52,17 @@ pub trait KeyedBackend: Send + fmt::Debug {
 
     /// What the rows count against `state.max-bytes`: not less than the memory or disk they take.
     fn bytes(&self) -> u64;
+
+    /// The rows as they are now, for the checkpoint with this number; reading them does not hold up
+    /// what comes after.
+    ///
+    /// # Errors
+    /// When the rows cannot be kept.
+    fn snapshot(&mut self, checkpoint: u64) -> Result<Box<dyn FrozenRows>, StateError>;
+
+    /// Looks at about this many entries and removes those that have expired, going on where the last
+    /// call ended. Nothing to do for a backend that removes them on its own.
+    fn sweep(&mut self, _entries: usize, _is_expired: &IsExpired<'_>) {}
 
     /// Whether there are no rows.
     fn is_empty(&self) -> bool {

@@ -1,25 +1,33 @@
-//! Keyed state in memory: a hash table from state and key to the rows of that key.
+//! Keyed state in memory: per key group, a hash table from state and key to the rows of that key.
 //!
-//! A task opens it when its job keeps state in memory. Invariants: every entry in the table has
-//! at least one row; the account is the sum of the entries' bytes; the order of the hash table, which
-//! differs from run to run, shows nowhere.
+//! A task opens it when its job keeps state in memory. A snapshot shares the tables; what is written
+//! while it is being saved copies the tables that it touches, so a snapshot never stops the task.
+//! Invariants: every entry in a table has at least one row; the account is the sum of the entries'
+//! bytes, without copies that snapshots hold; the order of a hash table, which differs from run to run,
+//! shows nowhere.
 
 mod entry;
+mod group;
+mod snapshot;
 
 use std::fmt;
 use std::hash::BuildHasher;
 
-use hashbrown::hash_table::{Entry as TableEntry, HashTable, OccupiedEntry};
+use hashbrown::hash_table::{Entry as TableEntry, OccupiedEntry};
 use wasmill_types::operator::{ChangeKind, Changes, OptionalBlobs, Page};
 use wasmill_types::size::ByteSize;
 use wasmill_types::{BlobsView, TaskFailure};
 
-use crate::backend::KeyedBackend;
+use crate::backend::{IsExpired, KeyedBackend};
 use crate::columns;
+use crate::error::StateError;
 use crate::memory::entry::{Entry, Located, Removed};
+use crate::memory::group::Group;
+use crate::memory::snapshot::SharedGroups;
 use crate::options::Options;
 use crate::owned::OwnedGroups;
 use crate::row::Row;
+use crate::snapshot::FrozenRows;
 
 /// The rows of one subtask, in memory.
 pub struct MemoryBackend {
@@ -28,7 +36,15 @@ pub struct MemoryBackend {
     account: Account,
     /// Seeded per process, so that a guest cannot prepare keys that collide.
     hasher: hashbrown::DefaultHashBuilder,
-    table: HashTable<Entry>,
+    tables: Vec<Group>,
+    sweep: Sweep,
+}
+
+/// Where the search for expired rows goes on.
+#[derive(Debug, Default)]
+struct Sweep {
+    group: usize,
+    bucket: usize,
 }
 
 /// The bytes of all rows, against their limit.
@@ -41,6 +57,8 @@ struct Account {
 impl MemoryBackend {
     /// A backend without rows.
     pub fn new(groups: OwnedGroups, options: &Options) -> Self {
+        let mut tables = Vec::new();
+        tables.resize_with(groups.range().len(), Group::default);
         Self {
             groups,
             max_read_bytes: options.max_read_bytes,
@@ -49,25 +67,9 @@ impl MemoryBackend {
                 max: options.max_bytes,
             },
             hasher: hashbrown::DefaultHashBuilder::default(),
-            table: HashTable::new(),
+            tables,
+            sweep: Sweep::default(),
         }
-    }
-
-    /// All rows in canonical order (see [`crate::row`]); sorts them on each call.
-    pub fn rows(&self) -> Vec<Row<'_>> {
-        let mut rows = Vec::with_capacity(self.table.len());
-        for entry in &self.table {
-            let key = entry.key();
-            rows.extend(entry.rows_after(None).map(|(sub_key, value)| Row {
-                key_group: self.groups.group_of(key),
-                state: entry.state(),
-                key,
-                sub_key,
-                value,
-            }));
-        }
-        rows.sort_unstable_by(Row::compare_place);
-        rows
     }
 
     /// Checks that the keys are owned, and hashes them.
@@ -76,24 +78,42 @@ impl MemoryBackend {
     fn locate<'a>(&self, state: u32, keys: BlobsView<'a>) -> Result<Vec<Located<'a>>, TaskFailure> {
         let mut located = Vec::with_capacity(keys.len());
         for key in keys.iter() {
-            self.groups.check(key)?;
-            let hash = self.hasher.hash_one((state, key));
-            located.push(Located { state, key, hash });
+            located.push(self.locate_one(state, key)?);
         }
         Ok(located)
     }
 
+    #[inline]
+    fn locate_one<'a>(&self, state: u32, key: &'a [u8]) -> Result<Located<'a>, TaskFailure> {
+        Ok(Located {
+            state,
+            key,
+            group: self.groups.index_of(key)?,
+            hash: self.hasher.hash_one((state, key)),
+        })
+    }
+
+    #[inline]
     fn find(&self, at: &Located<'_>) -> Option<&Entry> {
-        self.table.find(at.hash, |entry| entry.is(at))
+        let table = self.tables[at.group as usize].table();
+        table.find(at.hash, |entry| entry.is(at))
     }
 
     fn find_mut(&mut self, at: &Located<'_>) -> Option<OccupiedEntry<'_, Entry>> {
-        self.table.find_entry(at.hash, |entry| entry.is(at)).ok()
+        let table = self.tables[at.group as usize].table_mut();
+        table.find_entry(at.hash, |entry| entry.is(at)).ok()
+    }
+
+    /// Sets a row that comes from a snapshot.
+    pub(crate) fn restore(&mut self, row: &Row<'_>) -> Result<(), StateError> {
+        let refused = |failure| StateError::Refused(Box::new(failure));
+        let at = self.locate_one(row.state, row.key).map_err(refused)?;
+        self.put(&at, row.sub_key, row.value).map_err(refused)
     }
 
     fn put(&mut self, at: &Located<'_>, sub_key: &[u8], value: &[u8]) -> Result<(), TaskFailure> {
         let hasher = &self.hasher;
-        let slot = self.table.entry(
+        let slot = self.tables[at.group as usize].table_mut().entry(
             at.hash,
             |entry| entry.is(at),
             |entry| hasher.hash_one((entry.state(), entry.key())),
@@ -132,6 +152,14 @@ impl MemoryBackend {
         };
         let (entry, _) = slot.remove();
         self.account.release(entry.bytes());
+    }
+
+    fn remove_rows(&mut self, state: u32, key: &[u8], sub_keys: &[Vec<u8>]) {
+        let at = self.locate_one(state, key);
+        let at = at.expect("keys in a table are owned");
+        for sub_key in sub_keys {
+            self.delete(&at, sub_key);
+        }
     }
 
     fn read_too_large(&self, keys: usize) -> TaskFailure {
@@ -199,10 +227,8 @@ impl KeyedBackend for MemoryBackend {
         after: Option<&[u8]>,
         limit: u32,
     ) -> Result<Page, TaskFailure> {
-        self.groups.check(key)?;
         let mut page = Page::default();
-        let hash = self.hasher.hash_one((state, key));
-        let Some(entry) = self.find(&Located { state, key, hash }) else {
+        let Some(entry) = self.find(&self.locate_one(state, key)?) else {
             return Ok(page);
         };
         let mut bytes = 0;
@@ -222,6 +248,33 @@ impl KeyedBackend for MemoryBackend {
 
     fn bytes(&self) -> u64 {
         self.account.bytes
+    }
+
+    fn snapshot(&mut self, _: u64) -> Result<Box<dyn FrozenRows>, StateError> {
+        let shared = self.tables.iter_mut().map(Group::share).collect();
+        Ok(Box::new(SharedGroups::new(self.groups.clone(), shared)))
+    }
+
+    fn sweep(&mut self, entries: usize, is_expired: &IsExpired<'_>) {
+        for _ in 0..entries {
+            let table = self.tables[self.sweep.group].table();
+            if self.sweep.bucket >= table.num_buckets() {
+                self.sweep.group = (self.sweep.group + 1) % self.tables.len();
+                self.sweep.bucket = 0;
+                continue;
+            }
+            if let Some(entry) = table.get_bucket(self.sweep.bucket) {
+                let state = entry.state();
+                let rows = entry.rows_after(None);
+                let expired = rows.filter(|(_, value)| is_expired(state, value));
+                let expired: Vec<_> = expired.map(|(sub_key, _)| sub_key.to_owned()).collect();
+                if !expired.is_empty() {
+                    let key = entry.key().to_owned();
+                    self.remove_rows(state, &key, &expired);
+                }
+            }
+            self.sweep.bucket += 1;
+        }
     }
 }
 
@@ -254,7 +307,10 @@ impl fmt::Debug for MemoryBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryBackend")
             .field("groups", &self.groups)
-            .field("keys", &self.table.len())
+            .field(
+                "keys",
+                &self.tables.iter().map(|g| g.table().len()).sum::<usize>(),
+            )
             .field("account", &self.account)
             .finish_non_exhaustive()
     }

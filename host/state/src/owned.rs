@@ -36,6 +36,29 @@ impl OwnedGroups {
         u16::try_from(group).expect("the largest max parallelism fits in 16 bits")
     }
 
+    /// The groups that the subtask owns.
+    pub fn range(&self) -> Range<u32> {
+        self.range.clone()
+    }
+
+    /// The number of key groups of all subtasks.
+    pub fn max_parallelism(&self) -> u32 {
+        self.max_parallelism
+    }
+
+    /// The group of a key among the owned ones, counted from 0.
+    ///
+    /// # Errors
+    /// [`TaskFailure::Contract`] when it belongs to another subtask.
+    #[inline]
+    pub(crate) fn index_of(&self, key: &[u8]) -> Result<u32, TaskFailure> {
+        let group = key_group::of_hash(key_group::hash(key), self.max_parallelism);
+        if self.range.contains(&group) {
+            return Ok(group - self.range.start);
+        }
+        Err(self.foreign(key, group))
+    }
+
     /// Checks that a key is owned.
     ///
     /// # Errors
@@ -45,16 +68,16 @@ impl OwnedGroups {
         if self.range.len() == self.max_parallelism as usize {
             return Ok(());
         }
-        let group = u32::from(self.group_of(key));
-        if self.range.contains(&group) {
-            return Ok(());
-        }
+        self.index_of(key).map(drop)
+    }
+
+    fn foreign(&self, key: &[u8], group: u32) -> TaskFailure {
         let (first, last) = (self.range.start, self.range.end - 1);
-        Err(TaskFailure::Contract(format!(
+        TaskFailure::Contract(format!(
             "key {} is in key group {group}, this subtask owns {first} to {last}; \
              route records to it by the low 32 bits of XXH3-64 over the encoded key",
             shown(key)
-        )))
+        ))
     }
 }
 

@@ -9,7 +9,8 @@
 //! same as firing its timers one by one, provided that no key is in the batch twice; otherwise a timer
 //! could not be deleted by, or preceded by one of, an earlier timer of its key.
 
-use std::collections::BTreeSet;
+mod set;
+mod snapshot;
 
 use hashbrown::HashSet;
 use wasmill_types::operator::{TimeDomain, Timers};
@@ -17,8 +18,13 @@ use wasmill_types::size::ByteSize;
 use wasmill_types::{TaskFailure, key_group};
 
 use crate::columns;
+use crate::error::StateError;
 use crate::options::Options;
 use crate::owned::OwnedGroups;
+use crate::snapshot::TimerItem;
+use crate::timers::set::TimerSet;
+
+pub(crate) use snapshot::FrozenTimers;
 
 /// The bytes that a timer counts besides its key and namespace: an estimate, from above, of what the
 /// ordered set and the allocator add.
@@ -33,8 +39,8 @@ pub struct TimerService {
     groups: OwnedGroups,
     max: u64,
     max_bytes: ByteSize,
-    event: BTreeSet<Timer>,
-    processing: BTreeSet<Timer>,
+    event: TimerSet,
+    processing: TimerSet,
     bytes: u64,
     /// The hashes of the keys in the batch being made. A hash that two keys share ends a batch early and
     /// does nothing else.
@@ -57,8 +63,8 @@ impl TimerService {
             groups,
             max: options.max_timers,
             max_bytes: options.max_timer_bytes,
-            event: BTreeSet::new(),
-            processing: BTreeSet::new(),
+            event: TimerSet::default(),
+            processing: TimerSet::default(),
             bytes: 0,
             batch_keys: HashSet::new(),
         }
@@ -102,6 +108,7 @@ impl TimerService {
     /// No key is in the result twice (see the module). The caller fires them and asks again until
     /// nothing comes: that includes timers which the fired ones registered (semantics §2.3).
     pub fn due(&mut self, domain: TimeDomain, up_to: i64, max: usize) -> Timers {
+        self.set(domain).settle();
         let mut due = Timers::default();
         self.batch_keys.clear();
         let mut bytes = 0;
@@ -143,14 +150,40 @@ impl TimerService {
         self.len() == 0
     }
 
-    fn set(&mut self, domain: TimeDomain) -> &mut BTreeSet<Timer> {
+    /// The key groups whose timers are here.
+    pub fn groups(&self) -> &OwnedGroups {
+        &self.groups
+    }
+
+    /// The timers as they are now; takes no longer the more there are.
+    pub(crate) fn snapshot(&mut self) -> FrozenTimers {
+        FrozenTimers {
+            event: self.event.share(),
+            processing: self.processing.share(),
+        }
+    }
+
+    /// Registers a timer that comes from a snapshot.
+    pub(crate) fn restore(&mut self, item: &TimerItem<'_>) -> Result<(), StateError> {
+        let refused = |failure| StateError::Refused(Box::new(failure));
+        self.groups.check(item.key).map_err(refused)?;
+        let timer = Timer::new(item.time, item.key, item.namespace);
+        let bytes = timer.footprint();
+        if self.set(item.domain).insert(timer) {
+            self.bytes += bytes;
+            self.check_limits().map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, domain: TimeDomain) -> &mut TimerSet {
         match domain {
             TimeDomain::Event => &mut self.event,
             TimeDomain::Processing => &mut self.processing,
         }
     }
 
-    fn set_ref(&self, domain: TimeDomain) -> &BTreeSet<Timer> {
+    fn set_ref(&self, domain: TimeDomain) -> &TimerSet {
         match domain {
             TimeDomain::Event => &self.event,
             TimeDomain::Processing => &self.processing,
@@ -180,6 +213,14 @@ impl TimerService {
 }
 
 impl Timer {
+    fn new(time: i64, key: &[u8], namespace: &[u8]) -> Self {
+        Self {
+            time,
+            key_len: u32::try_from(key.len()).expect("keys come from columns with 32-bit ends"),
+            bytes: [key, namespace].concat().into_boxed_slice(),
+        }
+    }
+
     fn key(&self) -> &[u8] {
         &self.bytes[..self.key_len as usize]
     }
@@ -201,11 +242,7 @@ fn each(timers: &Timers) -> impl Iterator<Item = Timer> {
         .times
         .iter()
         .zip(names)
-        .map(|(&time, (key, ns))| Timer {
-            time,
-            key_len: u32::try_from(key.len()).expect("keys come from columns with 32-bit ends"),
-            bytes: [key, ns].concat().into_boxed_slice(),
-        })
+        .map(|(&time, (key, namespace))| Timer::new(time, key, namespace))
 }
 
 #[cfg(test)]

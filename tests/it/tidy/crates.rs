@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wasmill-types", &[]),
     ("wasmill-graph", &["wasmill-types"]),
     ("wasmill-actor", &["wasmill-types"]),
-    ("wasmill-state", &["wasmill-types"]),
+    ("wasmill-state", &["wasmill-types", "wasmill-actor"]),
     ("wasmill-network", &["wasmill-types", "wasmill-actor"]),
     ("wasmill-wasm", &["wasmill-types", "wasmill-actor"]),
     ("wasmill-connectors", &["wasmill-types", "wasmill-actor"]),
@@ -109,6 +109,7 @@ const GUEST: &str = "guest-examples/*";
 /// Dependencies from outside that live in one crate only, because they are large or must be contained.
 const CONTAINED: &[(&str, &[&str])] = &[
     ("wasmtime", &["wasmill-wasm"]),
+    ("rocksdb", &["wasmill-state"]),
     ("wit-component", &["wasmill-toolchain"]),
     ("wit-bindgen", &["wasmill"]),
     ("clap", &["wasmill-node"]),

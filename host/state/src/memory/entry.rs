@@ -16,20 +16,24 @@ const MAP_OVERHEAD: u64 = 512;
 /// What a row in a map takes besides sub-key and value: its share of a half-full node, two allocations.
 const MAP_ROW_OVERHEAD: u64 = 128;
 
-/// Where to look: an owned key of a state, and their hash in the table.
+/// Where to look: an owned key of a state, its key group's table, and the hash in it.
 pub(super) struct Located<'a> {
     pub(super) state: u32,
     pub(super) key: &'a [u8],
     pub(super) hash: u64,
+    /// The key group, counted from the first owned one.
+    pub(super) group: u32,
 }
 
 /// The rows of one key of one state; at least one.
+#[derive(Clone)]
 pub(super) struct Entry {
     state: u32,
     key_len: u32,
     rows: Rows,
 }
 
+#[derive(Clone)]
 enum Rows {
     /// The row with the empty sub-key alone: key ∥ value.
     One(Box<[u8]>),
@@ -37,6 +41,7 @@ enum Rows {
     Many(Box<Many>),
 }
 
+#[derive(Clone)]
 struct Many {
     key: Box<[u8]>,
     values: BTreeMap<Box<[u8]>, Box<[u8]>>,

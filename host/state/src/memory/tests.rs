@@ -6,6 +6,8 @@ use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 use wasmill_types::Blobs;
 
+use crate::snapshot::Item;
+
 use super::*;
 
 type Change<'a> = (ChangeKind, &'a str, &'a str, &'a str);
@@ -46,19 +48,46 @@ fn write(
     backend.write(state, &changes)
 }
 
+fn entries(backend: &MemoryBackend) -> impl Iterator<Item = &Entry> {
+    backend.tables.iter().flat_map(|group| group.table())
+}
+
+fn counted(backend: &MemoryBackend) -> u64 {
+    entries(backend).map(Entry::bytes).sum()
+}
+
 /// The rows as text: `state/key/sub-key=value`, sorted.
 fn shown(backend: &MemoryBackend) -> String {
     let text = |bytes| std::str::from_utf8(bytes).unwrap();
-    let mut rows: Vec<_> = backend
-        .rows()
-        .iter()
-        .map(|r| {
-            let (key, sub_key, value) = (text(r.key), text(r.sub_key), text(r.value));
-            format!("{}/{key}/{sub_key}={value}", r.state)
-        })
-        .collect();
+    let mut rows = Vec::new();
+    for entry in entries(backend) {
+        let (state, key) = (entry.state(), text(entry.key()));
+        let each = entry.rows_after(None);
+        rows.extend(
+            each.map(|(sub_key, value)| format!("{state}/{key}/{}={}", text(sub_key), text(value))),
+        );
+    }
     rows.sort();
     rows.join(" ")
+}
+
+/// The places of all rows of a snapshot, in its order.
+fn places(snapshot: &dyn FrozenRows) -> Vec<Vec<u8>> {
+    let mut places = Vec::new();
+    let mut reader = snapshot.reader().unwrap();
+    for group in 0..128 {
+        let mut visit = |item: Item<'_>| {
+            if let Item::Row(row) = item {
+                let mut place = Vec::new();
+                row.encode_place(&mut place);
+                place.extend_from_slice(row.value);
+                places.push(place);
+            }
+            Ok(())
+        };
+        reader.read(group, &mut visit).unwrap();
+    }
+    places
 }
 
 #[test]
@@ -109,8 +138,7 @@ fn changes_apply_in_order() {
         let mut backend = backend(1 << 20, 1 << 20);
         write(&mut backend, 7, changes).unwrap();
         assert_eq!(shown(&backend), *expected, "after {changes:?}");
-        let counted: u64 = backend.table.iter().map(Entry::bytes).sum();
-        assert_eq!(backend.bytes(), counted, "after {changes:?}");
+        assert_eq!(backend.bytes(), counted(&backend), "after {changes:?}");
         assert_eq!(backend.is_empty(), expected.is_empty());
     }
 }
@@ -368,13 +396,45 @@ fn rows_come_in_canonical_order_and_the_history_agrees_with_a_naive_model() {
                 .collect();
             expected.sort();
             assert_eq!(shown(&backend), expected.join(" "), "step {step}");
-            let counted: u64 = backend.table.iter().map(Entry::bytes).sum();
-            assert_eq!(backend.bytes(), counted, "step {step}");
-            assert!(
-                backend
-                    .rows()
-                    .is_sorted_by(|a, b| a.compare_place(b).is_lt())
-            );
+            assert_eq!(backend.bytes(), counted(&backend), "step {step}");
+            let snapshot = backend.snapshot(0).unwrap();
+            assert!(places(&*snapshot).is_sorted_by(|a, b| a < b));
         }
     }
+}
+
+#[test]
+fn a_snapshot_keeps_what_was_there_and_costs_only_what_is_changed_meanwhile() {
+    let mut backend = backend(1 << 20, 1 << 20);
+    let keys: Vec<String> = (0..500).map(|key| key.to_string()).collect();
+    for key in &keys {
+        write(
+            &mut backend,
+            0,
+            &[(Put, key, "", "1"), (Put, key, "x", "2")],
+        )
+        .unwrap();
+    }
+    let first = backend.snapshot(1).unwrap();
+    let before = places(&*first);
+    assert_eq!(before.len(), 1000);
+    let is_shared = |group: &&Group| matches!(group, Group::Shared(_));
+    assert_eq!(backend.tables.iter().filter(is_shared).count(), 128);
+    write(
+        &mut backend,
+        0,
+        &[(Put, "7", "", "new"), (Clear, "7", "", "")],
+    )
+    .unwrap();
+    assert_eq!(backend.tables.iter().filter(is_shared).count(), 127);
+    let second = backend.snapshot(2).unwrap();
+    for key in &keys {
+        write(&mut backend, 0, &[(Clear, key, "", "")]).unwrap();
+    }
+    assert!(backend.is_empty());
+    assert_eq!(places(&*first), before);
+    assert_eq!(places(&*second).len(), 998);
+    drop((first, second));
+    write(&mut backend, 0, &[(Put, "7", "", "1")]).unwrap();
+    assert_eq!(shown(&backend), "0/7/=1");
 }

@@ -1,5 +1,7 @@
 //! Timers as text: `time:key.namespace`; and a random history against a naive model.
 
+use std::collections::BTreeSet;
+
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 use wasmill_types::Blobs;

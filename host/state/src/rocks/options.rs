@@ -1,0 +1,99 @@
+//! What RocksDB may cost, and the memory that the databases of a slot share.
+//!
+//! `node` fills [`RocksOptions`] from the configuration; a TaskManager makes one [`SharedMemory`] per slot.
+//! Invariant: blocks, indexes, filters and write buffers of all databases of a slot together stay within
+//! the budget, apart from what is being read at the moment.
+
+use std::fmt;
+
+use rocksdb::{Cache, WriteBufferManager};
+use wasmill_types::size::ByteSize;
+
+/// How RocksDB is set up. Each field names its configuration key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RocksOptions {
+    /// `state.rocksdb.memory`: what all databases of a slot may take.
+    pub memory: ByteSize,
+    /// `state.rocksdb.write-buffer-percent`: how much of it is for rows that are not yet in files; the
+    /// rest holds blocks of files. From 10 to 75.
+    pub write_buffer_percent: u8,
+    /// `state.rocksdb.block-size`: how much is read and decompressed to get at one row.
+    pub block_size: ByteSize,
+    /// `state.rocksdb.file-size`: the size that files are made to; checkpoints upload whole files.
+    pub file_size: ByteSize,
+    /// `state.rocksdb.bloom-bits`: bits per row by which files without it are recognised; 0 for none.
+    pub bloom_bits: u8,
+    /// `state.rocksdb.compression`: how blocks are packed.
+    pub compression: Compression,
+    /// `state.rocksdb.background-jobs`: threads that flush and compact, for all databases of a process.
+    pub background_jobs: u8,
+    /// `state.rocksdb.max-open-files`: of one database.
+    pub max_open_files: u16,
+}
+
+/// How blocks are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// With LZ4, which costs little.
+    #[default]
+    Lz4,
+    /// New files with LZ4, old ones with Zstandard, which packs more tightly.
+    Zstd,
+}
+
+impl Default for RocksOptions {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize(256 << 20),
+            write_buffer_percent: 40,
+            block_size: ByteSize(4 << 10),
+            file_size: ByteSize(32 << 20),
+            bloom_bits: 10,
+            compression: Compression::Lz4,
+            background_jobs: 2,
+            max_open_files: 512,
+        }
+    }
+}
+
+/// The memory that the databases of one slot share; clones are the same memory.
+#[derive(Clone)]
+pub struct SharedMemory {
+    pub(super) cache: Cache,
+    pub(super) write_buffers: WriteBufferManager,
+    pub(super) write_buffer_bytes: usize,
+}
+
+impl SharedMemory {
+    /// Memory for one slot.
+    pub fn new(options: &RocksOptions) -> Self {
+        let total = usize::try_from(options.memory.0).unwrap_or(usize::MAX);
+        let percent = usize::from(options.write_buffer_percent.clamp(10, 75));
+        // Write buffers are charged to the cache, so that one bound holds for both. They may exceed their
+        // part by a half, while full ones are being written out; blocks make room for that.
+        let buffers = total / 100 * percent * 2 / 3;
+        let cache = Cache::new_lru_cache(total);
+        let manager =
+            WriteBufferManager::new_write_buffer_manager_with_cache(buffers, false, cache.clone());
+        Self {
+            cache,
+            write_buffers: manager,
+            write_buffer_bytes: buffers,
+        }
+    }
+
+    /// What is in use, with write buffers.
+    pub fn used_bytes(&self) -> u64 {
+        self.cache.get_usage() as u64
+    }
+}
+
+impl fmt::Debug for SharedMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedMemory")
+            .field("used_bytes", &self.used_bytes())
+            .finish_non_exhaustive()
+    }
+}
