@@ -316,7 +316,7 @@ impl KeyedBackend for RocksBackend {
     fn snapshot(&mut self, checkpoint: u64) -> Result<Box<dyn FrozenRows>, StateError> {
         // Two may be on their way, and each has what the other has.
         self.pending.settle()?;
-        let snapshot = RocksSnapshot::begin(&self.db, &self.home, checkpoint)?;
+        let snapshot = RocksSnapshot::note(&self.db, &self.home, checkpoint)?;
         self.pending = Pending::on(&snapshot);
         Ok(Box::new(snapshot))
     }

@@ -169,6 +169,10 @@ impl KeyedSnapshot {
             let entry = entry.map_err(failed())?;
             let bytes = entry.metadata().map_err(failed())?.len();
             let name = entry.file_name().to_string_lossy().into_owned();
+            // RocksDB's lock, and its diary: not part of what was kept.
+            if name == "LOCK" || name.starts_with("LOG") {
+                continue;
+            }
             let kind = if name.ends_with(".sst") {
                 FileKind::Shared
             } else {

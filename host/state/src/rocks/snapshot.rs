@@ -1,17 +1,17 @@
 //! Checkpoints of a database: directories of hard links to its files.
 //!
-//! On the task's thread, taking a snapshot only begins to write out what is in memory. The thread that
-//! saves the snapshot waits until that is done and makes the links; a write that comes earlier does so
-//! itself before it changes anything. Tasks keep what they work with in the guest's cache and write at
-//! the next barrier, so as a rule nobody waits. Invariants: a snapshot has all that was written before it
-//! and nothing that was written after; files that it links to never change; the links are gone with it.
+//! On the task's thread, taking a snapshot only notes that there is one. The thread that saves it has what
+//! is in memory written out and makes the links; a write that comes earlier does so itself before it
+//! changes anything. Tasks keep what they work with in the guest's cache and write at the next barrier,
+//! so as a rule nobody waits. Invariants: a snapshot has all that was written before it and nothing that
+//! was written after; files that it links to never change; the links are gone with it.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rocksdb::checkpoint::Checkpoint;
-use rocksdb::{DB, FlushOptions, Options, ReadOptions};
+use rocksdb::{DB, Options, ReadOptions};
 
 use crate::error::StateError;
 use crate::rocks::home::{Directory, Home};
@@ -36,17 +36,13 @@ pub(super) struct RocksSnapshot {
 pub(super) struct Pending(Weak<RocksSnapshot>);
 
 impl RocksSnapshot {
-    /// Begins to write out what is in memory.
-    pub(super) fn begin(
+    /// Notes that there is a snapshot.
+    pub(super) fn note(
         db: &Arc<DB>,
         home: &Home,
         checkpoint: u64,
     ) -> Result<Arc<Self>, StateError> {
         let directory = home.snapshot(checkpoint)?;
-        let mut flush = FlushOptions::default();
-        flush.set_wait(false);
-        let begun = db.flush_opt(&flush);
-        begun.map_err(StateError::rocks("write out", home.path()))?;
         Ok(Arc::new(Self {
             db: Arc::clone(db),
             directory,
@@ -55,7 +51,8 @@ impl RocksSnapshot {
         }))
     }
 
-    /// Makes the links unless they are there; until then, nothing may be written.
+    /// Writes out what is in memory and makes the links, unless that is done; until then, nothing may be
+    /// written.
     ///
     /// Whoever comes second waits for the first, which waits for the disk alone.
     fn link(&self) -> Result<(), StateError> {
