@@ -167,6 +167,8 @@ impl RocksBackend {
 
     fn apply(&mut self, batch: WriteBatch) -> Result<(), TaskFailure> {
         self.unchecked_bytes += batch.size_in_bytes();
+        let adapted = self.tuning.adapt(&self.db);
+        adapted.map_err(self.failed("adapt the memory of"))?;
         let written = self.db.write_opt(batch, &self.write);
         written.map_err(self.failed("write"))?;
         if self.unchecked_bytes < BYTES_PER_CHECK {

@@ -1,6 +1,5 @@
 //! Snapshots of any backend restored into any other, at any parallelism; and those that do not fit.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -184,46 +183,60 @@ fn restored<'a>(
 }
 
 #[test]
-fn any_backend_goes_on_where_any_other_was_at_any_parallelism() {
-    let mut seen_by_seed: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-    let mut seed = 0;
-    for from in Kind::ALL {
-        for to in Kind::ALL {
-            for form in [Form::Native, Form::Canonical] {
-                for (earlier, later) in [(1, 1), (2, 2), (1, 3), (3, 1), (2, 3), (3, 2), (4, 7)] {
-                    seed += 1;
-                    let at = format!("{from:?} x {earlier} to {to:?} x {later}, {form:?}");
-                    let bench = Bench::new(from, &states());
-                    // The same history for each pair, so that the backends can be compared.
-                    let mut rng = SmallRng::seed_from_u64(earlier.into());
-                    let mut operator = Operator::fresh(&bench, from, earlier);
-                    operator.change(&mut rng);
-                    drop(operator.snapshots(1));
-                    operator.change(&mut rng);
-                    let snapshots = operator.snapshots(2);
-                    let before = operator.seen();
-                    let expected = items(&snapshots.iter().map(canonical).collect::<Vec<_>>());
-                    let known = seen_by_seed.entry(earlier.into());
-                    let known = known.or_insert_with(|| expected.clone());
-                    assert_eq!(&expected, known, "every backend saves the same: {at}");
-
-                    // What comes after the barrier is not in the snapshot.
-                    operator.change(&mut rng);
-                    let mut later_one = restored(&bench, to, later, form, &snapshots);
-                    assert_eq!(later_one.seen(), before, "{at}");
-                    let again: Vec<_> = later_one.snapshots(3).iter().map(canonical).collect();
-                    assert_eq!(items(&again), expected, "{at}");
-
-                    // It can be worked with, and saved and restored again.
-                    later_one.change(&mut rng);
-                    let snapshots = later_one.snapshots(4);
-                    let last = restored(&bench, from, earlier, form, &snapshots);
-                    assert_eq!(last.seen(), later_one.seen(), "{at}, and back");
-                }
-            }
-        }
+fn any_backend_goes_on_where_memory_was_at_any_parallelism() {
+    // Memory has no files: its native form is the canonical one.
+    for to in Kind::ALL {
+        check_restores((Kind::Memory, Form::Canonical), to);
     }
-    assert_eq!(seed, 56);
+}
+
+#[test]
+fn memory_goes_on_where_rocksdb_was_at_any_parallelism() {
+    for form in [Form::Native, Form::Canonical] {
+        check_restores((Kind::Rocks, form), Kind::Memory);
+    }
+}
+
+#[test]
+fn rocksdb_goes_on_with_files_of_rocksdb_at_any_parallelism() {
+    check_restores((Kind::Rocks, Form::Native), Kind::Rocks);
+}
+
+#[test]
+fn rocksdb_goes_on_with_a_stream_of_rocksdb_at_any_parallelism() {
+    check_restores((Kind::Rocks, Form::Canonical), Kind::Rocks);
+}
+
+fn check_restores((from, form): (Kind, Form), to: Kind) {
+    for (earlier, later) in [(1, 1), (2, 2), (1, 3), (3, 1), (3, 2), (4, 7)] {
+        let at = format!("{from:?} x {earlier} to {to:?} x {later}, {form:?}");
+        let bench = Bench::new(from, &states());
+        let mut operator = Operator::fresh(&bench, from, earlier);
+        // A model with the same history, in memory and without snapshots in between.
+        let mut model = Operator::fresh(&bench, Kind::Memory, earlier);
+        for round in 0..2 {
+            operator.change(&mut SmallRng::seed_from_u64(round));
+            model.change(&mut SmallRng::seed_from_u64(round));
+            drop(operator.snapshots(round));
+        }
+        let snapshots = operator.snapshots(2);
+        let before = model.seen();
+        assert_eq!(operator.seen(), before, "{at}");
+        let expected = items(&model.snapshots(2).iter().map(canonical).collect::<Vec<_>>());
+
+        // What comes after the barrier is not in the snapshot.
+        operator.change(&mut SmallRng::seed_from_u64(2));
+        let mut later_one = restored(&bench, to, later, form, &snapshots);
+        assert_eq!(later_one.seen(), before, "{at}");
+        let again: Vec<_> = later_one.snapshots(3).iter().map(canonical).collect();
+        assert_eq!(items(&again), expected, "{at}");
+
+        // It can be worked with, and saved and restored again.
+        later_one.change(&mut SmallRng::seed_from_u64(3));
+        let snapshots = later_one.snapshots(4);
+        let last = restored(&bench, from, earlier, form, &snapshots);
+        assert_eq!(last.seen(), later_one.seen(), "{at}, and back");
+    }
 }
 
 #[test]

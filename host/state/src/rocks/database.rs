@@ -12,16 +12,11 @@ use rocksdb::{
 
 use crate::error::StateError;
 use crate::rocks::expire::ExpiryFilters;
-use crate::rocks::options::{Compression, RocksOptions, SharedMemory};
+use crate::rocks::options::{Compression, MemoryShare, RocksOptions, SharedMemory};
 use crate::ttl::Expiry;
 
 /// The only column family. All rows are in it: states are ranges, so a state more costs nothing.
 const ROWS: &str = "default";
-
-/// Write buffers smaller than this would be written out as files too small to be useful.
-const MIN_WRITE_BUFFER: usize = 1 << 20;
-/// Larger ones make checkpoints, which wait for the buffer to be written out, take long.
-const MAX_WRITE_BUFFER: usize = 64 << 20;
 
 /// How long a file may lie before it is compacted again so that expired rows go.
 const EXPIRY_COMPACTION_SECONDS: u64 = 24 * 60 * 60;
@@ -30,12 +25,12 @@ const EXPIRY_COMPACTION_SECONDS: u64 = 24 * 60 * 60;
 pub(super) struct Tuning {
     pub(super) options: Options,
     pub(super) file_size: u64,
-    /// Shared with the options; kept for those that outlive them.
-    _memory: SharedMemory,
+    memory: MemoryShare,
 }
 
 impl Tuning {
     pub(super) fn new(options: &RocksOptions, memory: SharedMemory, expiry: &Expiry) -> Self {
+        let memory = memory.share();
         let mut tuned = Options::default();
         tuned.create_if_missing(true);
         set_files(&mut tuned, options);
@@ -48,7 +43,7 @@ impl Tuning {
         Self {
             options: tuned,
             file_size: options.file_size.0,
-            _memory: memory,
+            memory,
         }
     }
 
@@ -56,6 +51,14 @@ impl Tuning {
         let rows = ColumnFamilyDescriptor::new(ROWS, self.options.clone());
         let opened = DB::open_cf_descriptors(&self.options, path, [rows]);
         opened.map_err(StateError::rocks("open", path))
+    }
+
+    /// Adapts the write buffer to how many databases there are now.
+    pub(super) fn adapt(&mut self, db: &DB) -> Result<(), rocksdb::Error> {
+        let Some(bytes) = self.memory.changed() else {
+            return Ok(());
+        };
+        db.set_options(&[("write_buffer_size", &bytes.to_string())])
     }
 }
 
@@ -78,7 +81,8 @@ fn set_files(tuned: &mut Options, options: &RocksOptions) {
     tuned.set_max_open_files(i32::from(options.max_open_files.max(16)));
 }
 
-fn set_memory(tuned: &mut Options, options: &RocksOptions, memory: &SharedMemory) {
+fn set_memory(tuned: &mut Options, options: &RocksOptions, share: &MemoryShare) {
+    let memory = share.memory();
     let mut table = BlockBasedOptions::default();
     table.set_block_size(usize::try_from(options.block_size.0).unwrap_or(usize::MAX));
     table.set_format_version(5);
@@ -92,9 +96,8 @@ fn set_memory(tuned: &mut Options, options: &RocksOptions, memory: &SharedMemory
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     tuned.set_block_based_table_factory(&table);
     tuned.set_write_buffer_manager(&memory.write_buffers);
-    // Two fit in the slot's part, so that one fills while the other is written out.
-    let buffer = memory.write_buffer_bytes / 2;
-    tuned.set_write_buffer_size(buffer.clamp(MIN_WRITE_BUFFER, MAX_WRITE_BUFFER));
+    tuned.set_write_buffer_size(share.write_buffer());
+    tuned.set_max_write_buffer_number(2);
     // A task has one thread, so there is nobody to write at the same time.
     tuned.set_allow_concurrent_memtable_write(false);
     tuned.set_memtable_whole_key_filtering(true);

@@ -5,6 +5,8 @@
 //! the budget, apart from what is being read at the moment.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rocksdb::{Cache, WriteBufferManager};
 use wasmill_types::size::ByteSize;
@@ -14,8 +16,8 @@ use wasmill_types::size::ByteSize;
 pub struct RocksOptions {
     /// `state.rocksdb.memory`: what all databases of a slot may take.
     pub memory: ByteSize,
-    /// `state.rocksdb.write-buffer-percent`: how much of it is for rows that are not yet in files; the
-    /// rest holds blocks of files. From 10 to 75.
+    /// `state.rocksdb.write-buffer-percent`: how much of it may be taken by rows that are not yet in files;
+    /// what they do not take holds blocks of files. From 10 to 75.
     pub write_buffer_percent: u8,
     /// `state.rocksdb.block-size`: how much is read and decompressed to get at one row.
     pub block_size: ByteSize,
@@ -63,17 +65,30 @@ impl Default for RocksOptions {
 pub struct SharedMemory {
     pub(super) cache: Cache,
     pub(super) write_buffers: WriteBufferManager,
-    pub(super) write_buffer_bytes: usize,
+    write_buffer_bytes: usize,
+    /// How many databases share it.
+    databases: Arc<AtomicUsize>,
 }
+
+/// One database's part of the memory; given back when it is dropped.
+pub(super) struct MemoryShare {
+    memory: SharedMemory,
+    /// Among how many databases the memory was divided when the part was last looked at.
+    databases: usize,
+}
+
+/// Write buffers smaller than this would be written out as files too small to be useful.
+const MIN_WRITE_BUFFER: usize = 1 << 20;
+/// Larger ones gain little, and a checkpoint takes until the buffer is written out.
+const MAX_WRITE_BUFFER: usize = 64 << 20;
 
 impl SharedMemory {
     /// Memory for one slot.
     pub fn new(options: &RocksOptions) -> Self {
         let total = usize::try_from(options.memory.0).unwrap_or(usize::MAX);
         let percent = usize::from(options.write_buffer_percent.clamp(10, 75));
-        // Write buffers are charged to the cache, so that one bound holds for both. They may exceed their
-        // part by a half, while full ones are being written out; blocks make room for that.
-        let buffers = total / 100 * percent * 2 / 3;
+        let buffers = total / 100 * percent;
+        // Write buffers are charged to the cache, so that one bound holds for both.
         let cache = Cache::new_lru_cache(total);
         let manager =
             WriteBufferManager::new_write_buffer_manager_with_cache(buffers, false, cache.clone());
@@ -81,12 +96,50 @@ impl SharedMemory {
             cache,
             write_buffers: manager,
             write_buffer_bytes: buffers,
+            databases: Arc::default(),
+        }
+    }
+
+    /// A part for one more database.
+    pub(super) fn share(&self) -> MemoryShare {
+        MemoryShare {
+            memory: self.clone(),
+            databases: 1 + self.databases.fetch_add(1, Ordering::Relaxed),
         }
     }
 
     /// What is in use, with write buffers.
     pub fn used_bytes(&self) -> u64 {
         self.cache.get_usage() as u64
+    }
+}
+
+impl MemoryShare {
+    /// The size of a write buffer. A database has two, so that one fills while the other is written out,
+    /// and waits when both are full: so all databases together stay within their part.
+    pub(super) fn write_buffer(&self) -> usize {
+        let each = self.memory.write_buffer_bytes / self.databases / 2;
+        each.clamp(MIN_WRITE_BUFFER, MAX_WRITE_BUFFER)
+    }
+
+    /// The new size of a write buffer, if databases have come or gone since the last look.
+    pub(super) fn changed(&mut self) -> Option<usize> {
+        let databases = self.memory.databases.load(Ordering::Relaxed);
+        if databases == self.databases {
+            return None;
+        }
+        self.databases = databases;
+        Some(self.write_buffer())
+    }
+
+    pub(super) fn memory(&self) -> &SharedMemory {
+        &self.memory
+    }
+}
+
+impl Drop for MemoryShare {
+    fn drop(&mut self) {
+        self.memory.databases.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -170,7 +170,7 @@ fn the_databases_of_a_slot_share_its_memory() {
             .iter()
             .map(|backend| backend.property(properties::CUR_SIZE_ALL_MEM_TABLES))
             .sum();
-        assert!(in_buffers <= 16 << 20, "{in_buffers} in round {round}");
+        assert!(in_buffers <= 9 << 20, "{in_buffers} in round {round}");
     }
     let used = bench.place().memory.used_bytes();
     assert!(used <= 17 << 20, "{used} of 16 MiB");
