@@ -3,9 +3,9 @@
 #
 # Run by `make demo` and, with --test, by `make test` and `make lint`. Can be run any number of times:
 # what is there is left alone. Needs Rust of `rust-version` in Cargo.toml (with cargo) and a C compiler.
-# Gets what is missing of: Rust's standard library for wasm32-unknown-unknown (without it no guest
-# compiles); with --test also rustfmt, clippy, cargo-nextest, iproute2 (`ip`, for clusters in network
-# namespaces), curl, and Schemathesis with its own Python packages.
+# Gets what is missing of: a C++ compiler and libclang (for RocksDB); Rust's standard library for
+# wasm32-unknown-unknown (without it no guest compiles); with --test also rustfmt, clippy, cargo-nextest,
+# iproute2 (`ip`, for clusters in network namespaces), curl, and Schemathesis with its own Python packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
