@@ -44,16 +44,22 @@ const DRAIN: Duration = Duration::from_secs(15);
 pub struct Parts {
     /// Its options.
     pub options: Options,
-    /// Where bundles are kept; none for one that takes none, as the embedded runner's.
-    pub data_dir: Option<PathBuf>,
-    /// What looks into bundles.
-    pub programs: Arc<dyn Programs>,
+    /// What it needs to take bundles; none for one that takes none, as the embedded runner's.
+    pub uploads: Option<Uploads>,
     /// Where TaskManagers come from.
     pub provider: Box<dyn ResourceProvider>,
     /// The clock.
     pub clock: Clock,
     /// The randomness of ids and delays.
     pub rng: Rng,
+}
+
+/// What a JobManager needs to take bundles.
+pub struct Uploads {
+    /// Where they are kept.
+    pub data_dir: PathBuf,
+    /// What looks into them.
+    pub programs: Arc<dyn Programs>,
 }
 
 /// Reaches the JobManager; cheap to clone.
@@ -76,9 +82,14 @@ struct Inner {
     resources: Address<resources::Message>,
     directory: watch::Receiver<Directory>,
     task_managers: watch::Receiver<TaskManagerViews>,
-    bundles: Option<Bundles>,
-    programs: Arc<dyn Programs>,
+    store: Option<Store>,
     clock: Clock,
+}
+
+/// The bundles, and what looks into them.
+struct Store {
+    bundles: Bundles,
+    programs: Arc<dyn Programs>,
 }
 
 /// A bundle that is being uploaded.
@@ -101,16 +112,20 @@ impl Handle {
     pub fn start(parts: Parts) -> Result<(Self, Actors), JobManagerError> {
         let Parts {
             options,
-            data_dir,
-            programs,
+            uploads,
             provider,
             clock,
             rng,
         } = parts;
         let options = Arc::new(options);
-        let open =
-            |dir: PathBuf| Bundles::open(&dir.join("bundles"), options.max_bundles, clock.clone());
-        let bundles = data_dir.map(open).transpose()?;
+        let open = |uploads: Uploads| -> Result<Store, JobManagerError> {
+            let dir = uploads.data_dir.join("bundles");
+            Ok(Store {
+                bundles: Bundles::open(&dir, options.max_bundles, clock.clone())?,
+                programs: uploads.programs,
+            })
+        };
+        let store = uploads.map(open).transpose()?;
         let (views, task_managers) = watch::channel(TaskManagerViews::default());
         let (to_resources, from_others) = mailbox("ResourceManager", resources::MAILBOX);
         let setup = resources::Setup {
@@ -139,8 +154,7 @@ impl Handle {
             resources: to_resources,
             directory,
             task_managers,
-            bundles,
-            programs,
+            store,
             clock,
         });
         let actors = Actors {
@@ -243,9 +257,9 @@ impl Handle {
 
     /// The bundles of a tenant, newest first.
     pub fn bundles(&self, tenant: &TenantId) -> Vec<BundleView> {
-        let bundles = self.inner.bundles.as_ref();
-        bundles
-            .map(|bundles| bundles.list(tenant))
+        let store = self.inner.store.as_ref();
+        store
+            .map(|store| store.bundles.list(tenant))
             .unwrap_or_default()
     }
 
@@ -254,10 +268,10 @@ impl Handle {
     /// # Errors
     /// When it is too large, does not come whole, or cannot run here. Nothing is left of it then.
     pub async fn upload(&self, upload: Upload) -> Result<BundleView, JobManagerError> {
-        let bundles = self.store()?;
+        let Store { bundles, programs } = self.store()?;
         let limit = upload.limit.min(self.inner.options.max_bundle_bytes);
         let incoming = bundles.receive(upload.bytes, limit).await?;
-        self.inner.programs.validate(incoming.path()).await?;
+        programs.validate(incoming.path()).await?;
         Ok(bundles
             .keep(incoming, upload.tenant, &upload.file_name)
             .await?)
@@ -268,7 +282,7 @@ impl Handle {
     /// # Errors
     /// When there is no such bundle of the tenant.
     pub fn delete_bundle(&self, tenant: &TenantId, id: &str) -> Result<(), JobManagerError> {
-        Ok(self.store()?.delete(tenant, id)?)
+        Ok(self.store()?.bundles.delete(tenant, id)?)
     }
 
     /// Ends the JobManager in good order: no new jobs, jobs canceled, actors ended. Jobs that do not end in
@@ -318,9 +332,9 @@ impl Handle {
         self.inner.directory.borrow().get(&job).cloned()
     }
 
-    fn store(&self) -> Result<&Bundles, JobManagerError> {
+    fn store(&self) -> Result<&Store, JobManagerError> {
         let none = || JobManagerError::Unavailable("this JobManager keeps no bundles".to_owned());
-        self.inner.bundles.as_ref().ok_or_else(none)
+        self.inner.store.as_ref().ok_or_else(none)
     }
 
     /// Asks an actor, for a bounded time.
@@ -360,7 +374,13 @@ impl Entry {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Parts({:?}, {:?})", self.options, self.data_dir)
+        write!(f, "Parts({:?}, {:?})", self.options, self.uploads)
+    }
+}
+
+impl fmt::Debug for Uploads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Uploads({})", self.data_dir.display())
     }
 }
 

@@ -25,9 +25,9 @@ pub mod view;
 #[cfg(test)]
 mod fixture;
 
-pub use handle::{Actors, Handle, JobManagerError, Parts, RunRequest, Submission, Upload};
+pub use handle::{Actors, Handle, JobManagerError, Parts, RunRequest, Submission, Upload, Uploads};
 pub use options::Options;
 pub use programs::{DescribeFailure, Describing, Programs, Validating};
 pub use resources::{Picture, ProcessOptions, ProcessProvider, ResourceProvider, Standalone};
 pub use restart::Strategy;
-pub use slots::Placement;
+pub use slots::{Placement, slots_needed};

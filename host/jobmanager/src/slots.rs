@@ -35,6 +35,11 @@ pub(crate) struct SharedSlots {
     first: BTreeMap<String, usize>,
 }
 
+/// How many slots a job needs.
+pub fn slots_needed(graph: &JobGraph) -> u32 {
+    u32::try_from(SharedSlots::of(graph).len()).unwrap_or(u32::MAX)
+}
+
 /// What a slot must offer to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Demand {

@@ -12,18 +12,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
-use wasmill_actor::{Clock, Rng};
+use wasmill_actor::{CancelToken, Clock};
 use wasmill_connectors::Access;
 use wasmill_graph::{JobGraph, LogicalGraph};
-use wasmill_task::guest::Sandboxed;
-use wasmill_task::{Deployment, GuestCode, Options, deploy};
+use wasmill_rpc::protocol::JobDescription;
+use wasmill_taskmanager::Program;
+use wasmill_taskmanager::programs::Loaded;
 use wasmill_toolchain::BuildOptions;
-use wasmill_types::id::{JobId, TenantId};
+use wasmill_types::JobStatus;
+use wasmill_types::id::{Digest, JobId, TenantId};
+use wasmill_types::job::JobSpec;
 use wasmill_types::size::ByteSize;
-use wasmill_wasm::{Bundle, Engine, EngineOptions, Limits};
+use wasmill_wasm::{Bundle, Engine, EngineOptions};
 
+use crate::embedded::{self, Embedded};
+use crate::settings::Settings;
 use report::Report;
 
 /// Measure a benchmark workload in the sandbox and natively.
@@ -120,8 +125,16 @@ struct Run {
 /// One way to run the workload's code.
 struct Contender {
     name: &'static str,
-    code: Arc<dyn GuestCode>,
+    program: Arc<dyn Program>,
     runs: Vec<Run>,
+}
+
+/// What all of them run.
+struct Job {
+    spec: JobSpec,
+    graph: JobGraph,
+    args: Vec<String>,
+    settings: Settings,
 }
 
 /// Runs the command.
@@ -129,11 +142,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     let variant = variant_name(args)?;
     let records = args.records.unwrap_or_else(|| default_records(args));
     let program = program_args(args, variant, records);
-    let (mut contenders, graph) = contenders(args, &program)?;
+    let (mut contenders, job) = contenders(args, &program)?;
     for round in 0..args.rounds {
         for contender in &mut contenders {
             tracing::info!(round, contender = contender.name, "run");
-            let run = measure(args, &graph, &program, &contender.code)
+            let run = measure(&job, &contender.program)
                 .with_context(|| format!("run `{}` {}", args.workload.name(), contender.name))?;
             contender.runs.push(run);
         }
@@ -201,9 +214,14 @@ fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
 }
 
 /// The native twin, the sandbox, and the sandbox without interruption, in this order.
-fn contenders(args: &BenchArgs, program: &[String]) -> Result<(Vec<Contender>, JobGraph)> {
+fn contenders(args: &BenchArgs, program: &[String]) -> Result<(Vec<Contender>, Job)> {
     let path = build_guest(args.guest.as_deref())?;
-    let limits = Limits::default();
+    let settings = Settings {
+        parallelism: Some(args.parallelism),
+        cache_bytes: Some(args.cache_bytes),
+        ..Settings::default()
+    };
+    let limits = settings.limits();
     let load = |interruption| -> Result<Bundle> {
         let options = EngineOptions {
             interruption,
@@ -214,26 +232,20 @@ fn contenders(args: &BenchArgs, program: &[String]) -> Result<(Vec<Contender>, J
     };
     let (bundle, uninterrupted) = (load(true)?, load(false)?);
     let spec = bundle.describe(program, &limits)?;
-    let options = wasmill_graph::Options {
-        parallelism: args.parallelism,
-        ..Default::default()
-    };
-    let graph = JobGraph::from_logical(&LogicalGraph::check(spec, &options)?);
+    let graph = JobGraph::from_logical(&LogicalGraph::check(spec.clone(), &settings.graph())?);
     let sandboxed = |bundle| {
-        Arc::new(Sandboxed {
-            bundle,
-            limits: limits.clone(),
-        }) as Arc<dyn GuestCode>
+        let limits = limits.clone();
+        Arc::new(Loaded { bundle, limits }) as Arc<dyn Program>
     };
-    let contender = |name, code| Contender {
+    let contender = |name, program| Contender {
         name,
-        code,
+        program,
         runs: Vec::new(),
     };
     let contenders = vec![
         contender(
             "natively",
-            Arc::new(native::Twin { main: bench::bench }) as Arc<dyn GuestCode>,
+            Arc::new(native::Twin { main: bench::bench }) as Arc<dyn Program>,
         ),
         contender("in the sandbox", sandboxed(bundle)),
         contender(
@@ -241,7 +253,13 @@ fn contenders(args: &BenchArgs, program: &[String]) -> Result<(Vec<Contender>, J
             sandboxed(uninterrupted),
         ),
     ];
-    Ok((contenders, graph))
+    let job = Job {
+        spec,
+        graph,
+        args: program.to_vec(),
+        settings,
+    };
+    Ok((contenders, job))
 }
 
 fn build_guest(guest: Option<&Path>) -> Result<PathBuf> {
@@ -253,35 +271,39 @@ fn build_guest(guest: Option<&Path>) -> Result<PathBuf> {
     Ok(built.bundle)
 }
 
-fn measure(
-    args: &BenchArgs,
-    graph: &JobGraph,
-    program: &[String],
-    code: &Arc<dyn GuestCode>,
-) -> Result<Run> {
+fn measure(job: &Job, program: &Arc<dyn Program>) -> Result<Run> {
     process::reset_peak();
     let clock = Clock::system();
     let (wall, cpu) = (clock.monotonic(), process::cpu_time());
-    let job = deploy(Deployment {
-        tenant: TenantId::default(),
-        job_id: JobId(0),
-        graph: graph.clone(),
-        code: Some(Arc::clone(code)),
-        args: program.to_vec(),
-        access: Access::unrestricted(),
-        options: Options {
-            cache_bytes: args.cache_bytes.0,
-            ..Options::default()
+    let embedded = Embedded {
+        description: JobDescription {
+            job: JobId(0),
+            tenant: TenantId::default(),
+            spec: job.spec.clone(),
+            // Names the program, whatever it is.
+            bundle: Some(Digest([0; 32])),
+            args: job.args.clone(),
+            settings: job.settings.job(1),
         },
+        graph: job.graph.clone(),
+        program: Arc::clone(program),
+        access: Access::unrestricted(),
+        task: job.settings.task(),
         clock: clock.clone(),
-        rng: Rng::seeded(1),
-    })?;
-    let watch = job.watch();
-    job.wait()?;
+    };
+    let ended = embedded::run(embedded, &CancelToken::new(), drop);
+    let view = ended.map_err(|failure| anyhow!(failure.message))?.view;
+    if view.status != JobStatus::Finished {
+        let cause = view.exceptions.first().map(|it| it.cause.to_string());
+        bail!("the job is {}: {}", view.status, cause.unwrap_or_default());
+    }
+    let subtasks = view.vertices.iter().flat_map(|vertex| &vertex.subtasks);
+    let counters = subtasks.flat_map(|subtask| &subtask.current.counters.custom);
+    let checksums = counters.filter(|(name, _)| name == "checksum");
     Ok(Run {
         wall: clock.monotonic() - wall,
         cpu: process::cpu_time() - cpu,
         peak_rss: process::peak_rss(),
-        checksum: watch.counter("checksum"),
+        checksum: checksums.map(|(_, sum)| sum).sum(),
     })
 }

@@ -24,7 +24,7 @@ pub(crate) fn perform(args: &InspectArgs, clock: Clock) -> Result<Exit, Failure>
     let submission = Submission::local(args.bundle.clone(), args.args.clone(), settings);
     let bundle = submission.load(clock)?;
     let facts = Facts::of(args, &bundle);
-    let graph = submission.graph(&bundle);
+    let graph = submission.graph(&bundle).map(|(_, graph)| graph);
     let usable = graph.as_ref().map_err(Failure::clone);
     let usable = usable.and_then(|graph| submission.check_connectors(graph));
     if args.json {

@@ -26,9 +26,7 @@ pub(crate) struct Interrupt {
 enum Stage {
     /// Nothing that would have to be cleaned up.
     Preparing,
-    /// The job is being started and has no token yet.
-    Starting,
-    /// The job runs.
+    /// The job runs, or is about to.
     Running(CancelToken),
     /// A signal came, at this time.
     Stopping(Duration),
@@ -38,7 +36,7 @@ enum Stage {
 #[derive(Debug)]
 enum Response {
     Exit,
-    /// Nothing more: the job stops, or will as soon as it has started.
+    /// Nothing more: the job stops.
     Wait,
     Cancel(CancelToken),
 }
@@ -51,7 +49,6 @@ impl Stage {
                 Response::Wait
             }
             Self::Preparing | Self::Stopping(_) => Response::Exit,
-            Self::Starting => Response::Wait,
             Self::Running(token) => Response::Cancel(token),
         }
     }
@@ -82,20 +79,9 @@ impl Interrupt {
         interrupt
     }
 
-    /// From here on a signal has to wait for [`Interrupt::running`].
-    pub(crate) fn starting(&self) {
-        *self.stage() = Stage::Starting;
-    }
-
-    /// The job runs and can be cancelled; it is, if a signal came while it started.
+    /// From here on there is a job, which a signal cancels.
     pub(crate) fn running(&self, token: CancelToken) {
-        let mut stage = self.stage();
-        if matches!(*stage, Stage::Stopping(_)) {
-            drop(stage);
-            token.cancel();
-        } else {
-            *stage = Stage::Running(token);
-        }
+        *self.stage() = Stage::Running(token);
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -114,7 +100,6 @@ mod tests {
         let live = || Stage::Running(CancelToken::new());
         for (stage, first) in [
             (Stage::Preparing, "Exit"),
-            (Stage::Starting, "Wait"),
             (live(), "Cancel(CancelToken(live))"),
             (Stage::Stopping(at(0)), "Exit"),
         ] {
@@ -122,21 +107,6 @@ mod tests {
             let responses =
                 [1000, 1299, 1300].map(|ms| format!("{:?}", stage.handle_signal(at(ms))));
             assert_eq!(responses, [first, "Wait", "Exit"]);
-        }
-    }
-
-    #[test]
-    fn a_signal_during_the_start_cancels_the_job_once_it_runs() {
-        for (signalled, cancelled) in [(false, false), (true, true)] {
-            let interrupt = Interrupt {
-                stage: Arc::new(Mutex::new(Stage::Starting)),
-            };
-            if signalled {
-                interrupt.stage().handle_signal(Duration::from_secs(1));
-            }
-            let token = CancelToken::new();
-            interrupt.running(token.clone());
-            assert_eq!(token.is_cancelled(), cancelled);
         }
     }
 }

@@ -19,7 +19,7 @@ use tokio::process::Command;
 use wasmill_actor::actors::{self, ActorKind};
 use wasmill_actor::{CancelToken, Clock, Rng};
 use wasmill_jobmanager::{
-    Handle, Parts, ProcessOptions, ProcessProvider, ResourceProvider, Standalone,
+    Handle, Parts, ProcessOptions, ProcessProvider, ResourceProvider, Standalone, Uploads,
 };
 use wasmill_network::endpoint::lease::LeaseListener;
 use wasmill_network::endpoint::{self, Endpoint, Listener, OpenError};
@@ -189,8 +189,10 @@ impl Start<'_> {
         let programs = programs::Programs::new(programs, self.clock.clone());
         Ok(Parts {
             options: options::job_manager(&self.config)?,
-            data_dir: Some(self.place.path.clone()),
-            programs: Arc::new(InChildren(programs)),
+            uploads: Some(Uploads {
+                data_dir: self.place.path.clone(),
+                programs: Arc::new(InChildren(programs)),
+            }),
             provider: self.provider(authority, rpc)?,
             clock: self.clock.clone(),
             rng: Rng::from_entropy(),

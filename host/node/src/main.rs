@@ -14,6 +14,7 @@ mod cluster;
 mod completions;
 mod config;
 mod connectors;
+mod embedded;
 mod failure;
 mod file_size;
 mod inspect;

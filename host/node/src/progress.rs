@@ -6,12 +6,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use wasmill_actor::{Signal, ThreadKind, Woken, Worker, threads};
-use wasmill_task::JobSummary;
-use wasmill_task::job::JobWatch;
+use wasmill_actor::{Clock, Signal, ThreadKind, Woken, Worker, threads};
 
+use crate::embedded::Views;
 use crate::quantity;
 use crate::screen::Screen;
+use crate::summary::Counts;
 
 /// The time between two updates.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -28,13 +28,15 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Starts to draw; none when the machine gives no thread for it.
-    pub(crate) fn start(watch: JobWatch, screen: Screen) -> Option<Self> {
+    pub(crate) fn start(views: Views, clock: Clock, screen: Screen) -> Option<Self> {
         let stop = Signal::new();
         let stopped = stop.clone();
         let worker = threads::spawn(ThreadKind::Progress, "line", move || {
-            let mut meter = Meter::default();
+            let (mut meter, started) = (Meter::default(), clock.monotonic());
             while stopped.wait(Some(INTERVAL)) == Woken::TimedOut {
-                screen.draw(&meter.line(&watch.summary()));
+                let counts = Counts::of(&views.borrow());
+                let elapsed = clock.monotonic().saturating_sub(started);
+                screen.draw(&meter.line(elapsed, &counts));
             }
             screen.erase();
         });
@@ -65,8 +67,8 @@ struct Meter {
 
 impl Meter {
     /// Takes the counters of an update and makes the line of it.
-    fn line(&mut self, summary: &JobSummary) -> String {
-        let now = (summary.elapsed, summary.records_in, summary.bytes_in);
+    fn line(&mut self, elapsed: Duration, counts: &Counts) -> String {
+        let now = (elapsed, counts.records_in, counts.bytes_in);
         let (then, records, bytes) = self.samples.front().copied().unwrap_or_default();
         if self.samples.len() == WINDOW {
             self.samples.pop_front();
@@ -75,15 +77,15 @@ impl Meter {
         let time = now.0.saturating_sub(then);
         let records_rate = quantity::per_second(now.1.saturating_sub(records), time);
         let bytes_rate = quantity::per_second(now.2.saturating_sub(bytes), time);
-        let bad = match summary.bad_records {
+        let bad = match counts.bad_records {
             0 => String::new(),
             bad => format!("  {} bad", quantity::count(bad)),
         };
         format!(
             "{}  {}  {}  {} records/s  {}/s{bad}",
-            quantity::stopwatch(summary.elapsed),
-            quantity::counted(summary.records_in, "record"),
-            quantity::bytes(summary.bytes_in),
+            quantity::stopwatch(elapsed),
+            quantity::counted(counts.records_in, "record"),
+            quantity::bytes(counts.bytes_in),
             quantity::about(records_rate),
             quantity::bytes(bytes_rate as u64),
         )
@@ -115,26 +117,27 @@ mod tests {
             ),
         ] {
             let elapsed = Duration::from_millis(millis);
-            let summary = JobSummary {
-                elapsed,
+            let counts = Counts {
                 records_in,
                 bytes_in,
                 bad_records,
-                ..JobSummary::default()
+                ..Counts::default()
             };
-            assert_eq!(meter.line(&summary), line);
+            assert_eq!(meter.line(elapsed, &counts), line);
         }
     }
 
     #[test]
     fn a_rate_forgets_what_is_older_than_the_window() {
         let mut meter = Meter::default();
-        let at = |update: u64| JobSummary {
-            elapsed: INTERVAL * u32::try_from(update).unwrap(),
-            records_in: if update == 0 { 0 } else { 1_000_000 },
-            ..JobSummary::default()
+        let mut at = |update: u32| {
+            let counts = Counts {
+                records_in: if update == 0 { 0 } else { 1_000_000 },
+                ..Counts::default()
+            };
+            meter.line(INTERVAL * update, &counts)
         };
-        let lines: Vec<String> = (0..20).map(|update| meter.line(&at(update))).collect();
+        let lines: Vec<String> = (0..20).map(&mut at).collect();
         assert!(lines[9].contains("555.6k records/s"), "{}", lines[9]);
         assert!(lines[19].contains("  0 records/s"), "{}", lines[19]);
         assert_eq!(meter.samples.len(), WINDOW);

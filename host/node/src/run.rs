@@ -1,32 +1,34 @@
 //! `wasmill run --local BUNDLE`: a job from its bundle to its end, in this process.
 //!
-//! Follow a job: [`Submission`] loads the bundle and gets its graph, [`deploy`] starts the tasks,
-//! [`Progress`] watches them, [`Interrupt`] cancels them, [`Summary`] says how it ended. Invariant:
-//! from the first task on a job ends with a summary, and standard output's last line is the JSON object
-//! if one was asked for, also when there was nothing to run.
+//! Follow a job: [`Submission`] loads the bundle and gets its graph, [`embedded`] is the cluster that runs it,
+//! [`Progress`] watches it, [`Interrupt`] cancels it, [`Summary`] says how it ended. Invariant: from the
+//! first task on a job ends with a summary, and standard output's last line is the JSON object if one was
+//! asked for, also when there was nothing to run.
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use wasmill_actor::{Clock, Rng};
+use wasmill_actor::{CancelToken, Clock, Rng};
 use wasmill_graph::JobGraph;
-use wasmill_task::guest::Sandboxed;
-use wasmill_task::{Deployment, JobFailure, JobSummary, RunningJob, deploy};
+use wasmill_jobmanager::view::{ExceptionView, JobView};
+use wasmill_rpc::protocol::JobDescription;
+use wasmill_taskmanager::programs::Loaded;
 use wasmill_types::id::{JobId, TenantId};
-use wasmill_types::job::OperatorKind;
+use wasmill_types::job::{JobSpec, OperatorKind};
 use wasmill_types::operator::BadRecordPolicy;
-use wasmill_types::{GuestFailure, TaskFailure};
+use wasmill_types::{FailureKind, JobStatus};
 use wasmill_wasm::{Bundle, Limits};
 
 use crate::cli::{OnBadRecord, RunArgs};
-use crate::failure::{Exit, Failure, story};
+use crate::embedded::{self, Embedded, Ended};
+use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::screen::Screen;
 use crate::settings::Settings;
 use crate::stdout;
 use crate::submission::Submission;
-use crate::summary::{Ran, State, Summary};
+use crate::summary::{Counts, Ran, State, Summary};
 
 /// Runs the job to its end.
 pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Exit, Failure> {
@@ -38,51 +40,68 @@ pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Ex
     };
     let submission = Submission::local(args.bundle.clone(), args.args.clone(), settings.clone());
     let checked = check(&submission, clock.clone());
-    let (bundle, graph) = checked.map_err(|failure| shown.refuse(failure))?;
+    let (bundle, spec, graph) = checked.map_err(|failure| shown.refuse(failure))?;
 
     let mut rng = Rng::from_entropy();
     let job_id = JobId(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64()));
-    let tenant = TenantId::default();
     tracing::info!(%job_id, job = graph.name, seed = rng.seed(), "start job");
     let show_progress = shown.progress(&graph, screen);
-    let mut ran = Ran {
+    let uptime = i64::try_from(clock.monotonic().as_millis()).unwrap_or(i64::MAX);
+    let ran = Ran {
         job: graph.name.clone(),
         job_id,
-        tenant: tenant.clone(),
-        started: clock.monotonic(),
+        tenant: TenantId::default(),
+        process_started_ms: clock.now_ms() - uptime,
     };
-
-    interrupt.starting();
-    let deployed = deploy(Deployment {
-        tenant,
-        job_id,
+    let job = Embedded {
+        description: JobDescription {
+            job: job_id,
+            tenant: ran.tenant.clone(),
+            spec,
+            bundle: Some(bundle.digest()),
+            args: args.args,
+            settings: settings.job(rng.seed()),
+        },
         graph,
-        code: Some(code(bundle, &settings)),
-        args: args.args,
+        program: Arc::new(Loaded {
+            bundle,
+            limits: settings.limits(),
+        }),
         access: submission.access,
-        options: settings.task(),
+        task: settings.task(),
         clock: clock.clone(),
-        rng,
-    });
-    let job = match deployed {
-        Ok(job) => job,
-        Err(failure) => {
-            let last = JobSummary::default();
-            return shown.end(&ran, Err(failure), &last, screen);
-        }
     };
-    ran.started = clock.monotonic();
-    interrupt.running(job.cancel_token());
-    let (ended, last) = wait(job, show_progress.then_some(screen));
-    shown.end(&ran, ended, &last, screen)
+    let cancel = CancelToken::new();
+    interrupt.running(cancel.clone());
+    let screen_shown = show_progress.then_some(screen);
+    let ended = run(job, &cancel, screen_shown, &clock)?;
+    shown.end(&ran, &ended, screen)
+}
+
+/// Runs the job, with progress on the screen if there is one.
+fn run(
+    job: Embedded,
+    cancel: &CancelToken,
+    screen: Option<&Screen>,
+    clock: &Clock,
+) -> Result<Ended, Failure> {
+    let mut progress = None;
+    let ended = embedded::run(job, cancel, |views| {
+        let start = |screen: &Screen| Progress::start(views, clock.clone(), screen.clone());
+        progress = screen.and_then(start);
+    });
+    if let Some(progress) = progress {
+        progress.stop();
+    }
+    ended
 }
 
 /// The bundle and its graph, if they can be used.
-fn check(submission: &Submission, clock: Clock) -> Result<(Bundle, JobGraph), Failure> {
+fn check(submission: &Submission, clock: Clock) -> Result<(Bundle, JobSpec, JobGraph), Failure> {
     let bundle = submission.load(clock)?;
-    let graph = submission.graph(&bundle)?;
+    let (spec, graph) = submission.graph(&bundle)?;
     submission.check_connectors(&graph)?;
-    Ok((bundle, graph))
+    Ok((bundle, spec, graph))
 }
 
 fn settings(args: &RunArgs) -> Settings {
@@ -99,43 +118,33 @@ fn settings(args: &RunArgs) -> Settings {
     }
 }
 
-fn code(bundle: Bundle, settings: &Settings) -> Arc<Sandboxed> {
-    Arc::new(Sandboxed {
-        bundle,
-        limits: settings.limits(),
-    })
-}
-
-/// Waits for the end, with progress on the screen if there is one; also the last counters.
-fn wait(job: RunningJob, screen: Option<&Screen>) -> (Result<(), JobFailure>, JobSummary) {
-    let watch = job.watch();
-    let progress = screen.and_then(|screen| Progress::start(watch.clone(), screen.clone()));
-    let ended = job.wait();
-    if let Some(progress) = progress {
-        progress.stop();
-    }
-    match ended {
-        Ok(summary) => (Ok(()), summary),
-        Err(failure) => (Err(failure), watch.summary()),
-    }
-}
-
 /// The story of a failure, and the way out where a flag is one.
-fn told(failure: &JobFailure) -> String {
-    let story = story(failure);
-    match &failure.failure {
-        TaskFailure::Limit { limit, .. } if *limit == Limits::MEMORY => {
-            format!("{story}; allow more with `--max-memory`")
-        }
-        TaskFailure::Limit { limit, .. } if *limit == Limits::CALL_DEADLINE => {
-            format!("{story}; allow more with `--call-timeout`")
-        }
-        // The connectors' own bad records are errors of the host and say it themselves.
-        TaskFailure::Guest(GuestFailure::BadRecord { .. }) => {
-            format!("{story}; leave such records out with `--on-bad-record skip`")
-        }
-        _ => story,
+fn told(failure: &ExceptionView) -> String {
+    let story = match &failure.task {
+        Some(task) => format!("task `{task}`: {}", failure.cause),
+        None => failure.cause.to_string(),
+    };
+    let exceeds = |limit: &str| {
+        let exceeded = format!("exceeded the limit `{limit}`");
+        failure.cause.kind == FailureKind::Limit && failure.cause.message.contains(&exceeded)
+    };
+    if exceeds(Limits::MEMORY) {
+        return format!("{story}; allow more with `--max-memory`");
     }
+    if exceeds(Limits::CALL_DEADLINE) {
+        return format!("{story}; allow more with `--call-timeout`");
+    }
+    // The connectors' own bad records are errors of the host and say it themselves.
+    if failure.cause.kind == FailureKind::BadRecord {
+        return format!("{story}; leave such records out with `--on-bad-record skip`");
+    }
+    story
+}
+
+/// Why a job failed: what went wrong last is what it did not survive.
+fn reason(view: &JobView) -> String {
+    let root = view.exceptions.first();
+    root.map_or_else(|| "it has left no reason".to_owned(), told)
 }
 
 /// What the user wants to see.
@@ -165,20 +174,13 @@ impl Shown {
     }
 
     /// Says how the job ended.
-    fn end(
-        self,
-        ran: &Ran,
-        ended: Result<(), JobFailure>,
-        last: &JobSummary,
-        screen: &Screen,
-    ) -> Result<Exit, Failure> {
-        let (state, error) = match &ended {
-            Ok(()) => (State::Finished, None),
-            Err(failure) if matches!(failure.failure, TaskFailure::Cancelled) => {
-                (State::Canceled, None)
-            }
-            Err(failure) => (State::Failed, Some(told(failure))),
+    fn end(self, ran: &Ran, ended: &Ended, screen: &Screen) -> Result<Exit, Failure> {
+        let (state, error) = match ended.view.status {
+            JobStatus::Finished => (State::Finished, None),
+            JobStatus::Canceled => (State::Canceled, None),
+            _ => (State::Failed, Some(reason(&ended.view))),
         };
+        let last = (&Counts::of(&ended.view), ended.elapsed);
         let summary = Summary::new(ran, state, last, error.clone());
         if self.json {
             stdout::print(&summary.json())?;

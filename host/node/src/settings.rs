@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use wasmill_actor::Clock;
+use wasmill_rpc::protocol::JobSettings;
 use wasmill_types::operator::BadRecordPolicy;
 use wasmill_types::size::ByteSize;
 use wasmill_wasm::{CACHE_VARIABLE, EngineOptions, Limits};
@@ -78,6 +79,20 @@ impl Settings {
             on_bad_record: self.on_bad_record.unwrap_or(defaults.on_bad_record),
             max_record_bytes: Limits::default().record_bytes,
             ..defaults
+        }
+    }
+
+    /// What the JobManager and TaskManagers are told; everything that a TaskManager would choose is in it.
+    pub(crate) fn job(&self, seed: u64) -> JobSettings {
+        let (limits, task) = (self.limits(), self.task());
+        let call_timeout = limits.call_deadline.as_millis();
+        JobSettings {
+            parallelism: self.graph().parallelism,
+            on_bad_record: task.on_bad_record,
+            cache_bytes: Some(task.cache_bytes),
+            memory_bytes: Some(limits.memory_bytes),
+            call_timeout_ms: Some(u64::try_from(call_timeout).unwrap_or(u64::MAX)),
+            seed,
         }
     }
 

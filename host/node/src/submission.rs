@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use wasmill_actor::Clock;
 use wasmill_connectors::{Access, ErrorKind};
 use wasmill_graph::{JobGraph, LogicalGraph};
-use wasmill_types::job::OperatorKind;
+use wasmill_types::job::{JobSpec, OperatorKind};
 use wasmill_wasm::{Bundle, BundleError, DescribeError, Engine};
 
 use crate::failure::{Exit, Failure, story};
@@ -47,8 +47,8 @@ impl Submission {
             .map_err(|error| self.refuse(&error))
     }
 
-    /// Asks the bundle for its graph, completes and checks it.
-    pub(crate) fn graph(&self, bundle: &Bundle) -> Result<JobGraph, Failure> {
+    /// Asks the bundle for its graph, completes and checks it; also as the bundle described it.
+    pub(crate) fn graph(&self, bundle: &Bundle) -> Result<(JobSpec, JobGraph), Failure> {
         let path = self.path.display();
         let described = bundle.describe(&self.args, &self.settings.limits());
         let spec = described.map_err(|error| {
@@ -65,10 +65,10 @@ impl Submission {
             };
             Failure::unusable(format!("`{path}`: {}{hint}", story(&error)))
         })?;
-        let logical = LogicalGraph::check(spec, &self.settings.graph());
+        let logical = LogicalGraph::check(spec.clone(), &self.settings.graph());
         let logical =
             logical.map_err(|error| Failure::unusable(format!("`{path}`: {}", story(&error))))?;
-        Ok(JobGraph::from_logical(&logical))
+        Ok((spec, JobGraph::from_logical(&logical)))
     }
 
     /// Parses the options of all connectors, and checks the sinks against each other; which touches

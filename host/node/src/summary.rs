@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use wasmill_task::JobSummary;
+use wasmill_jobmanager::view::JobView;
 use wasmill_types::id::{JobId, TenantId};
 
 use crate::quantity;
@@ -39,21 +39,60 @@ pub(crate) struct Summary {
     elapsed: Duration,
 }
 
-/// Which job it was, and when its tasks had started, counted from the start of the process.
+/// Which job it was.
 #[derive(Debug, Clone)]
 pub(crate) struct Ran {
     pub(crate) job: String,
     pub(crate) job_id: JobId,
     pub(crate) tenant: TenantId,
-    pub(crate) started: Duration,
+    /// When the process started, in milliseconds since the epoch.
+    pub(crate) process_started_ms: i64,
+}
+
+/// What a job has done.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    /// Records that its sources made. Those of a source of the bundle are what it counts itself, or else
+    /// what leaves its task.
+    pub(crate) records_in: u64,
+    /// Bytes of records that its sources made; of a source of the bundle those that leave its task.
+    pub(crate) bytes_in: u64,
+    /// Records that its sinks took.
+    pub(crate) records_out: u64,
+    /// Records that were left out as bad.
+    pub(crate) bad_records: u64,
+    /// The first record, in milliseconds since the epoch.
+    pub(crate) first_record_ms: Option<i64>,
+}
+
+impl Counts {
+    /// What a job had done when its picture was made.
+    pub(crate) fn of(view: &JobView) -> Self {
+        let mut counts = Self::default();
+        for subtask in view.vertices.iter().flat_map(|vertex| &vertex.subtasks) {
+            let task = &subtask.current.counters;
+            if task.is_source {
+                counts.records_in += task.records_in;
+                counts.bytes_in += task.bytes_in;
+            }
+            counts.records_out += task.records_sent;
+            counts.bad_records += task.bad_records;
+            let firsts = [counts.first_record_ms, task.first_record_ms];
+            counts.first_record_ms = firsts.into_iter().flatten().min();
+        }
+        counts
+    }
 }
 
 impl Summary {
     /// The summary of a job with its last counters.
-    pub(crate) fn new(ran: &Ran, state: State, last: &JobSummary, error: Option<String>) -> Self {
-        let first = last
-            .first_record
-            .map(|first| (ran.started + first).as_secs_f64() * 1000.0);
+    pub(crate) fn new(
+        ran: &Ran,
+        state: State,
+        (last, elapsed): (&Counts, Duration),
+        error: Option<String>,
+    ) -> Self {
+        let since_start = |first: i64| (first - ran.process_started_ms).max(0) as f64;
         Self {
             job: Some(ran.job.clone()),
             jobid: Some(ran.job_id.to_string()),
@@ -63,10 +102,10 @@ impl Summary {
             bytes_in: last.bytes_in,
             records_out: last.records_out,
             bad_records: last.bad_records,
-            seconds: rounded(last.elapsed.as_secs_f64(), 1e6),
-            first_record_ms: first.map(|millis| rounded(millis, 1e3)),
+            seconds: rounded(elapsed.as_secs_f64(), 1e6),
+            first_record_ms: last.first_record_ms.map(since_start),
             error,
-            elapsed: last.elapsed,
+            elapsed,
         }
     }
 
@@ -138,17 +177,17 @@ mod tests {
             job: "count".to_owned(),
             job_id: JobId(255),
             tenant: TenantId::default(),
-            started: Duration::from_micros(20_250),
+            process_started_ms: 1_000,
         };
-        let last = JobSummary {
+        let last = Counts {
             records_in: 5_000,
             bytes_in: 1 << 20,
             records_out: 4_999,
             bad_records,
-            first_record: error.is_none().then_some(Duration::from_millis(2)),
-            elapsed: Duration::from_millis(2_500),
+            first_record_ms: error.is_none().then_some(1_022),
         };
-        Summary::new(&ran, state, &last, error.map(str::to_owned))
+        let elapsed = Duration::from_millis(2_500);
+        Summary::new(&ran, state, (&last, elapsed), error.map(str::to_owned))
     }
 
     #[test]
@@ -157,7 +196,7 @@ mod tests {
             (
                 State::Finished,
                 None,
-                r#"{"job":"count","jobid":"000000000000000000000000000000ff","tenant":"default","state":"FINISHED","records_in":5000,"bytes_in":1048576,"records_out":4999,"bad_records":1,"seconds":2.5,"first_record_ms":22.25,"error":null}"#,
+                r#"{"job":"count","jobid":"000000000000000000000000000000ff","tenant":"default","state":"FINISHED","records_in":5000,"bytes_in":1048576,"records_out":4999,"bad_records":1,"seconds":2.5,"first_record_ms":22.0,"error":null}"#,
             ),
             (
                 State::Failed,

@@ -17,6 +17,8 @@ use crate::gateway::Gateway;
 pub const MAX_INTERVAL: Duration = Duration::from_secs(10);
 /// The longest timeout that may be chosen: Flink's default.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(50);
+/// A silence that never is: ten years.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 /// How many heartbeats in a row fail until the other side counts as unreachable.
 pub const MAX_FAILED: u32 = 2;
 
@@ -87,6 +89,24 @@ impl Options {
             return Err(InvalidOptions::Timeout(timeout));
         }
         if timeout < 2 * interval {
+            return Err(InvalidOptions::Ratio { interval, timeout });
+        }
+        Ok(Self { interval, timeout })
+    }
+
+    /// What two sides in one process have: neither is ever lost, since a process that was stopped for a while
+    /// was stopped with both, so the heartbeats are there for what they tell.
+    pub fn of_one_process(interval: Duration) -> Self {
+        let timeout = NEVER;
+        Self { interval, timeout }
+    }
+
+    /// What the other side has chosen; the bounds of a choice are its own business.
+    ///
+    /// # Errors
+    /// When the two do not fit to each other.
+    pub fn told(interval: Duration, timeout: Duration) -> Result<Self, InvalidOptions> {
+        if interval.is_zero() || timeout < interval.saturating_mul(2) {
             return Err(InvalidOptions::Ratio { interval, timeout });
         }
         Ok(Self { interval, timeout })

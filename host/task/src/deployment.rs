@@ -20,10 +20,10 @@ use wasmill_types::id::{EdgeId, JobId, TenantId, VertexId};
 
 use crate::endpoints::Endpoints;
 use crate::guest::GuestCode;
-use crate::job::watch::Watched;
 use crate::options::Options;
 use crate::outcome::{JobFailure, Observer};
 use crate::source::SplitSource;
+use crate::watched::Watched;
 
 pub use places::{Place, Places};
 

@@ -129,11 +129,6 @@ impl Sinks {
         Err(HostError::new(failures.join("; ")))
     }
 
-    /// The name of a sink's operator.
-    pub(crate) fn name(&self, id: OperatorId) -> &str {
-        &self.0[&id].0
-    }
-
     /// The sink with this id, which is one of the graph's that was opened.
     pub(crate) fn get(&self, id: OperatorId) -> &dyn Sink {
         self.0[&id].1.as_ref()
@@ -157,12 +152,6 @@ impl Sinks {
         let sink = sink.map_err(|error| of_operator(graph, id, error))?;
         self.0.insert(id, (graph.operator(id).name.clone(), sink));
         Ok(())
-    }
-}
-
-impl FromIterator<(OperatorId, (String, Box<dyn Sink>))> for Sinks {
-    fn from_iter<I: IntoIterator<Item = (OperatorId, (String, Box<dyn Sink>))>>(sinks: I) -> Self {
-        Self(sinks.into_iter().collect())
     }
 }
 

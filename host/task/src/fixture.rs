@@ -1,5 +1,6 @@
 //! What the tests of this crate are made of: graphs as text, guest code as closures, whole jobs.
 
+pub(crate) mod driver;
 pub(crate) mod graph;
 pub(crate) mod guest;
 pub(crate) mod job;

@@ -13,7 +13,7 @@
 //!
 //! [`deployment`] builds the tasks of a job that run in one process and connects them, by the [`plan`] of
 //! each vertex; [`endpoints`] are the job's connectors, and [`outcome`] how a task goes and ends.
-//! [`job`] runs a whole job in this process.
+//! Whoever leads the job has other threads look at its tasks ([`watched`]).
 //!
 //! Invariants: one OS thread runs a task and nothing else mutates it; a task waits on one signal, for its
 //! next split, or for room in the middle of an `emit`, and cancelling ends all three; no record waits
@@ -27,7 +27,6 @@ pub mod event_time;
 mod fixture;
 pub mod guest;
 pub mod host;
-pub mod job;
 pub mod mailbox;
 pub mod metrics;
 pub mod options;
@@ -39,8 +38,8 @@ pub mod plan;
 pub mod source;
 pub mod task;
 pub mod valve;
+pub mod watched;
 
 pub use guest::GuestCode;
-pub use job::{Deployment, JobSummary, RunningJob, deploy};
 pub use options::Options;
 pub use outcome::JobFailure;

@@ -18,7 +18,7 @@ use wasmill_types::id::OperatorId;
 use wasmill_types::operator::LogLevel;
 use wasmill_types::{HostError, TaskFailure};
 
-use crate::job::watch::Watched;
+use crate::watched::Watched;
 
 /// What is to be committed for a sink.
 pub type Part = (OperatorId, Vec<Committable>);

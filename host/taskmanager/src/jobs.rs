@@ -15,7 +15,7 @@ use thiserror::Error;
 use wasmill_actor::CancelToken;
 use wasmill_graph::Vertex;
 use wasmill_rpc::protocol::{Deploy, JobDescription, SlotUse, TaskPlace};
-use wasmill_task::job::watch::Watched;
+use wasmill_task::watched::Watched;
 use wasmill_types::ExecutionState;
 use wasmill_types::id::{AttemptId, JobId, LeaderId, RegistrationId, SlotId, VertexId};
 

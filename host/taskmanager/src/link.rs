@@ -119,7 +119,7 @@ impl Link {
 fn heartbeat_options(registered: &Registered) -> heartbeat::Options {
     let interval = Duration::from_millis(registered.heartbeat_interval_ms);
     let timeout = Duration::from_millis(registered.heartbeat_timeout_ms);
-    heartbeat::Options::new(interval, timeout).unwrap_or_else(|error| {
+    heartbeat::Options::told(interval, timeout).unwrap_or_else(|error| {
         tracing::warn!(%error, "the JobManager's heartbeats are not used");
         heartbeat::Options::default()
     })

@@ -203,9 +203,12 @@ impl Inner {
 }
 
 /// A bundle that is loaded.
-struct Loaded {
-    bundle: Bundle,
-    limits: Limits,
+#[derive(Debug)]
+pub struct Loaded {
+    /// The bundle.
+    pub bundle: Bundle,
+    /// What an instance may cost, as far as the task's own limits do not say it.
+    pub limits: Limits,
 }
 
 impl Program for Loaded {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use wasmill_actor::Clock;
 use wasmill_rpc::protocol::{JobDescription, PartData, TaskChanged, TaskCounters};
-use wasmill_task::job::watch::{Role, Watched};
 use wasmill_task::outcome::Part;
+use wasmill_task::watched::{Role, Watched};
 use wasmill_types::metric;
 
 /// A change, and the job that it is about.

@@ -33,8 +33,8 @@ impl Handle {
             handle: self.clone(),
             gateway,
         };
-        let blobs: Arc<dyn Blobs> = match &self.inner.bundles {
-            Some(bundles) => Arc::new(bundles.clone()),
+        let blobs: Arc<dyn Blobs> = match &self.inner.store {
+            Some(store) => Arc::new(store.bundles.clone()),
             None => Arc::new(NoBlobs),
         };
         Services {

@@ -79,9 +79,11 @@ impl Handle {
         &self,
         submission: Submission,
     ) -> Result<(JobDescription, JobGraph, Lease), JobManagerError> {
-        let (bundle, lease) = self.store()?.take(&submission.tenant, &submission.bundle)?;
+        let store = self.store()?;
+        let taken = store.bundles.take(&submission.tenant, &submission.bundle);
+        let (bundle, lease) = taken?;
         let args = submission.args.clone();
-        let spec = self.inner.programs.describe(lease.path(), args).await?;
+        let spec = store.programs.describe(lease.path(), args).await?;
         let graph = self.graph(spec.clone(), submission.settings.parallelism)?;
         let description = JobDescription {
             job: submission.job.unwrap_or_else(new_job),

@@ -5,6 +5,7 @@
 //! the host is kept and reported after the call.
 
 use std::any::Any;
+use std::sync::Arc;
 
 use wasmill::bindings::exports::wasmill::dataflow::operator as wit;
 use wasmill::bindings::exports::wasmill::dataflow::source::PollStatus as WitPollStatus;
@@ -16,6 +17,7 @@ use wasmill::native::{Host, Instance};
 use wasmill_actor::CancelToken;
 use wasmill_task::GuestCode;
 use wasmill_task::host::TaskHost;
+use wasmill_taskmanager::{GuestLimits, Program};
 use wasmill_types::id::OperatorId;
 use wasmill_types::operator::{
     BadRecordPolicy, ChangeKind, Changes, LogLevel, Operator, OperatorHost, OperatorState,
@@ -24,8 +26,15 @@ use wasmill_types::operator::{
 use wasmill_types::{BatchView, Blobs, BlobsView, GuestFailure, HostError, TaskFailure};
 
 /// A program that was compiled into this one.
+#[derive(Clone, Copy)]
 pub(crate) struct Twin {
     pub(crate) main: Main,
+}
+
+impl Program for Twin {
+    fn code(&self, _: GuestLimits) -> Arc<dyn GuestCode> {
+        Arc::new(*self)
+    }
 }
 
 impl GuestCode for Twin {

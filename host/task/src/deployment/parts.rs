@@ -20,7 +20,6 @@ use crate::endpoints::{Endpoints, no_bundle, of_operator};
 use crate::event_time::OutputTime;
 use crate::guest::GuestCode;
 use crate::host::TaskHost;
-use crate::job::watch::{Role, Watched};
 use crate::metrics::TaskMetrics;
 use crate::outcome::{JobFailure, Observer};
 use crate::output::Output;
@@ -29,6 +28,7 @@ use crate::partitioner::Partitioner;
 use crate::plan::{PlannedOutput, VertexPlan};
 use crate::source::{ConnectorSource, SourceRole, SplitSource};
 use crate::task::Task;
+use crate::watched::{Role, Watched};
 
 /// What a task is made of, on the way to its thread.
 pub(super) struct TaskParts {

@@ -93,8 +93,10 @@ impl Rig {
         let clock = Clock::manual(1_000);
         let parts = Parts {
             options,
-            data_dir: Some(dir.path().to_owned()),
-            programs: Arc::new(Texts),
+            uploads: Some(Uploads {
+                data_dir: dir.path().to_owned(),
+                programs: Arc::new(Texts),
+            }),
             provider: Box::new(Standalone),
             clock: clock.clone(),
             rng: Rng::seeded(1),
