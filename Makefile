@@ -1,7 +1,7 @@
 # One command for each thing that a person does with this checkout. `make demo` and `make test` need a
 # machine with Rust and a C compiler; what else they need, scripts/setup.sh gets.
 
-.PHONY: help demo cluster-demo build test lint bench clean setup setup-test
+.PHONY: help demo cluster-demo build test lint bench fuzz clean setup setup-test
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -52,6 +52,15 @@ bench: build ## Measure guests against the same programs compiled natively
 	$(WASMILL) bench map-filter --variant fused
 	$(WASMILL) bench map-filter --variant exchange --parallelism 2
 	$(WASMILL) bench word-count
+
+SECONDS_EACH ?= 60
+FUZZ := tests/fuzz/libfuzzer
+fuzz: setup ## Fuzz every decoder for SECONDS_EACH seconds (60)
+	cargo fuzz --version || cargo install cargo-fuzz --locked
+	for target in $$(sed -n 's/^ *target_of("\([a-z-]*\)".*/\1/p' tests/fuzz/src/lib.rs); do \
+	  echo "fuzz: $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
+	  WASMILL_FUZZ_TARGET=$$target cargo fuzz run --fuzz-dir $(FUZZ) --sanitizer none decoders \
+	    $(FUZZ)/corpus/$$target -- -max_total_time=$(SECONDS_EACH) -timeout=10 -rss_limit_mb=2048; done
 
 clean: ## Remove everything that was built
 	cargo clean

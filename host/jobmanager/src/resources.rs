@@ -59,6 +59,8 @@ pub(crate) enum Message {
     Heartbeat(Box<Heartbeat>, u32, Reply<bool>),
     /// A TaskManager has gone; the text says why, as part of a sentence.
     Gone(RegistrationId, String),
+    /// A TaskManager ends in good order.
+    Withdrawn(RegistrationId),
     /// The process of the TaskManager of this name has ended, if it has this registration.
     Lost(TaskManagerId, RegistrationId, String),
     /// A job wants slots; it is told at this address.
@@ -159,6 +161,7 @@ impl ResourceManager {
                 reply.give(is_known);
             }
             Message::Gone(registration, reason) => self.lose(registration, &reason),
+            Message::Withdrawn(registration) => self.withdraw(registration),
             Message::Lost(id, registration, reason) => {
                 if self.members.by_name(&id) == Some(registration) {
                     self.lose(registration, &reason);
@@ -232,10 +235,21 @@ impl ResourceManager {
     }
 
     fn lose(&mut self, registration: RegistrationId, reason: &str) {
-        let Some(member) = self.members.remove(registration) else {
-            return;
-        };
-        tracing::warn!(tm = %member.id, reason, "TaskManager lost");
+        if let Some(member) = self.members.remove(registration) {
+            tracing::warn!(tm = %member.id, reason, "TaskManager lost");
+            self.forget(&member, reason);
+        }
+    }
+
+    fn withdraw(&mut self, registration: RegistrationId) {
+        if let Some(member) = self.members.remove(registration) {
+            tracing::info!(tm = %member.id, "TaskManager has ended in good order");
+            self.forget(&member, "it has ended in good order");
+        }
+    }
+
+    fn forget(&mut self, member: &Member, reason: &str) {
+        let registration = member.registration;
         for job in self.table.remove(registration) {
             let reason = reason.to_owned();
             self.tell(job, master::Message::TaskManagerLost(registration, reason));

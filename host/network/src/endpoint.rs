@@ -8,6 +8,8 @@
 
 mod closing;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 mod greeting;
 pub mod lease;
 mod listener;

@@ -17,6 +17,8 @@ mod control;
 mod credit;
 mod dialer;
 mod frame;
+#[doc(hidden)]
+pub mod fuzz;
 mod link;
 mod metrics;
 mod offers;

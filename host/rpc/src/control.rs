@@ -4,6 +4,7 @@
 //! [`Peer`] that they call, and serve the calls of the other until the connection ends. Invariant: before
 //! the first call both sides have told their versions and names, and those agree.
 
+pub(crate) mod fuzz;
 mod hello;
 
 use std::fmt;

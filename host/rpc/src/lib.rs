@@ -12,6 +12,8 @@ pub mod call;
 pub mod control;
 #[cfg(test)]
 mod fixture;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod gateway;
 pub mod heartbeat;
 pub mod join;

@@ -12,7 +12,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
-use wasmill_actor::CancelToken;
 use wasmill_connectors::Committable;
 use wasmill_types::id::OperatorId;
 use wasmill_types::operator::LogLevel;
@@ -96,16 +95,17 @@ impl Outcome {
         std::mem::take(&mut self.parts())
     }
 
-    /// The end of the task: what it returned, or the message of its panic.
+    /// The end of the task: what it returned, or the message of its panic, and whether it had been asked to
+    /// stop by then.
     pub(crate) fn end(
         &self,
         ended: Result<Result<(), TaskFailure>, String>,
-        cancel: &CancelToken,
+        was_asked: bool,
     ) -> Ended {
         let failure = match ended {
             Ok(Ok(())) => None,
             // What fails in a task that is being stopped is of no interest any more.
-            Ok(Err(_)) | Err(_) if cancel.is_cancelled() => Some(TaskFailure::Cancelled),
+            Ok(Err(_)) | Err(_) if was_asked => Some(TaskFailure::Cancelled),
             Ok(Err(failure)) => Some(failure),
             Err(message) => Some(panicked(&message)),
         };

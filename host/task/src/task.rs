@@ -84,7 +84,7 @@ impl Task {
     ///
     /// # Errors
     /// Whatever ended the task before that.
-    pub fn run(mut self, outcome: &Outcome) -> Result<(), TaskFailure> {
+    pub fn run(&mut self, outcome: &Outcome) -> Result<(), TaskFailure> {
         self.operator.open(&self.context)?;
         self.operator.host().observer.changed(Change::Running);
         let mut progress = self.start();
@@ -94,7 +94,7 @@ impl Task {
         self.finish(progress, outcome)
     }
 
-    fn finish(mut self, mut progress: Progress, outcome: &Outcome) -> Result<(), TaskFailure> {
+    fn finish(&mut self, mut progress: Progress, outcome: &Outcome) -> Result<(), TaskFailure> {
         self.operator.host().end_data()?;
         self.operator.close()?;
         for output in &mut self.operator.host().outputs {

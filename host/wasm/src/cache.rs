@@ -218,7 +218,7 @@ fn ours_alone(metadata: &Metadata, owner: u32) -> Result<(), String> {
 }
 
 /// The code in an entry, if its checksum is right.
-fn checked<'a>(path: &Path, entry: &'a [u8]) -> Result<&'a [u8], String> {
+pub(crate) fn checked<'a>(path: &Path, entry: &'a [u8]) -> Result<&'a [u8], String> {
     let Some((code, found)) = entry.split_last_chunk::<CHECKSUM_BYTES>() else {
         return Err("it is cut short".to_owned());
     };

@@ -13,6 +13,8 @@
 pub mod bundle;
 pub mod engine;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod limits;
 pub mod operator;
 

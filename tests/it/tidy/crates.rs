@@ -100,6 +100,20 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wasmill-macros", &[]),
     ("wasmill", &["wasmill-macros"]),
     ("wasmill-tests", &["wasmill-actor", "wasmill-toolchain"]),
+    (
+        "wasmill-fuzz",
+        &[
+            "wasmill",
+            "wasmill-types",
+            "wasmill-graph",
+            "wasmill-actor",
+            "wasmill-network",
+            "wasmill-rpc",
+            "wasmill-rest",
+            "wasmill-wasm",
+            "wasmill-connectors",
+        ],
+    ),
     (GUEST, &["wasmill"]),
 ];
 

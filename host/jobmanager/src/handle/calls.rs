@@ -74,8 +74,7 @@ impl Handle {
                 split.map(NextSplit::answer).map_err(Refusal)
             }
             ToJobManager::Deregister(Deregister { registration }) => {
-                let reason = "it has ended in good order".to_owned();
-                let gone = resources::Message::Gone(registration, reason);
+                let gone = resources::Message::Withdrawn(registration);
                 // When nobody is there to be told it is gone all the same.
                 let _told = self.inner.resources.send(gone).await;
                 Ok(Deregister::answer(()))

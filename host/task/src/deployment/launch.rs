@@ -2,6 +2,7 @@
 //!
 //! Invariant: when a thread does not start, those that did are stopped and joined.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use wasmill_actor::{ThreadKind, threads};
@@ -77,10 +78,25 @@ fn run(parts: TaskParts) {
     observer.changed(Change::Initializing(parts.watched.clone()));
     metrics.times.begin(clock.monotonic());
     // The task is dropped in there: whoever reads from it or writes to it may see it go before its end
-    // is told, and takes that for a consequence.
-    let ended = threads::catch(|| parts.build().and_then(|task| task.run(&outcome)));
+    // is told, and takes that for a consequence. The whole job may be stopped because of that, so whether
+    // the task had been asked to stop is settled before.
+    let was_asked = Cell::new(false);
+    let ended = threads::catch(|| {
+        let mut task = parts.build()?;
+        let _settled_first = OnDrop(|| was_asked.set(cancel.is_cancelled()));
+        task.run(&outcome)
+    });
     metrics.times.end(clock.monotonic());
-    observer.changed(Change::Ended(outcome.end(ended, &cancel)));
+    observer.changed(Change::Ended(outcome.end(ended, was_asked.get())));
+}
+
+/// Does something when it goes, also in a panic.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 /// An error and what caused it, on one line.

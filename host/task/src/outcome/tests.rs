@@ -16,11 +16,7 @@ fn a_task_ends_as_it_returned_unless_it_was_asked_to_stop() {
         (Err("a bug".to_owned()), false, Some(bug)),
         (Err("a bug".to_owned()), true, Some("cancelled")),
     ] {
-        let cancel = CancelToken::new();
-        if cancelled {
-            cancel.cancel();
-        }
-        let ended = Outcome::default().end(ended, &cancel);
+        let ended = Outcome::default().end(ended, cancelled);
         let told = ended.failure.map(|failure| failure.to_string());
         assert_eq!(told.as_deref(), failure);
     }
@@ -32,7 +28,7 @@ fn what_was_staged_outlives_the_tasks_failure() {
     let part = (OperatorId(1), vec![committable("a")]);
     outcome.stage(part.clone());
     let failure = TaskFailure::Contract("broken".to_owned());
-    let ended = outcome.end(Ok(Err(failure)), &CancelToken::new());
+    let ended = outcome.end(Ok(Err(failure)), false);
     assert_eq!(ended.parts, [part]);
     assert!(matches!(ended.failure, Some(TaskFailure::Contract(_))));
     assert_eq!(outcome.take_parts(), []);
