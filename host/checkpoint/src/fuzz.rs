@@ -1,0 +1,18 @@
+//! Entry points for fuzzers: what reads bytes from outside.
+//!
+//! Built with the feature `fuzz` only. Invariant: no bytes make these panic.
+
+use crate::Metadata;
+
+/// Decodes metadata; what can be decoded must encode to something that decodes to the same.
+///
+/// # Panics
+/// When it does not: that is what the fuzzer looks for.
+pub fn metadata(bytes: &[u8]) {
+    if let Ok(metadata) = Metadata::decode(bytes) {
+        let again = Metadata::decode(&metadata.encode());
+        let same = again.is_ok_and(|again| again == metadata);
+        assert!(same, "metadata changes when it is written and read");
+        drop(metadata.describe().to_string());
+    }
+}

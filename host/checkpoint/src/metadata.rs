@@ -1,0 +1,170 @@
+//! What a completed checkpoint or savepoint consists of: the content of its file `_metadata`.
+//!
+//! The coordinator makes it from the acknowledgements, `storage` writes it last, and with it the
+//! checkpoint exists. Restores, `assignment` and `wasmill checkpoint inspect` read it. Invariants:
+//! [`Metadata::decode`] returns only what passes [`check`](Metadata::decode), whatever the bytes; what was
+//! written by an earlier version is read by all later ones.
+
+mod check;
+mod describe;
+mod envelope;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use wasmill_graph::{Operator, OperatorUid};
+use wasmill_types::id::JobId;
+use wasmill_types::job::StateKind;
+
+use crate::CheckpointId;
+use crate::barrier::SnapshotKind;
+use crate::coordinator::Schemas;
+use crate::handles::{FileHandle, SubtaskState};
+
+pub use check::Inconsistent;
+pub use describe::{Description, OperatorDescription, StateText};
+pub use envelope::{MAX_METADATA_BYTES, MetadataError, VERSION};
+
+/// A completed checkpoint or savepoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The job that it was taken of.
+    pub job: JobId,
+    /// Its id within the job.
+    pub checkpoint: CheckpointId,
+    /// What it is.
+    pub kind: SnapshotKind,
+    /// When it was triggered, in milliseconds since the epoch.
+    pub triggered_ms: i64,
+    /// Whether all of its files are in its own directory, which may then be moved.
+    pub self_contained: bool,
+    /// The operators, each uid once.
+    pub operators: Vec<OperatorSnapshot>,
+}
+
+/// The state of one operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorSnapshot {
+    /// What ties it to an operator of a later job.
+    #[serde(with = "crate::operator_uid")]
+    pub uid: OperatorUid,
+    /// Its name, for messages.
+    pub name: String,
+    /// How many subtasks it had.
+    pub parallelism: u32,
+    /// How many key groups its keys were spread over.
+    pub max_parallelism: u32,
+    /// The states that it declared.
+    pub states: Vec<StateDescription>,
+    /// What the JobMaster keeps for it: the splits of a source that no subtask has.
+    pub coordinator: Option<Vec<u8>>,
+    /// The state of each subtask that has any.
+    pub subtasks: BTreeMap<u32, SubtaskState>,
+    /// The subtasks that had finished.
+    pub finished: BTreeSet<u32>,
+}
+
+/// A state that an operator declared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateDescription {
+    /// Its number within the operator, which is part of the rows of keyed state.
+    pub id: u32,
+    /// Its name, unique within the operator.
+    pub name: String,
+    /// What it keeps.
+    pub kind: StateKind,
+    /// The type of what it keeps; none when the program did not say.
+    pub schema: Option<Schema>,
+}
+
+/// The type of a state's values, as the SDK names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// Equal exactly for types with the same encoding.
+    pub fingerprint: u64,
+    /// The type for people.
+    pub type_name: String,
+}
+
+/// The states that an operator declares, with their types as far as the program told them.
+pub(crate) fn describe_states(operator: &Operator, schemas: &Schemas) -> Vec<StateDescription> {
+    let states = operator.states.iter().map(|state| StateDescription {
+        id: state.id,
+        name: state.name.clone(),
+        kind: state.kind,
+        schema: schemas
+            .get(&(operator.state_id, state.name.clone()))
+            .cloned(),
+    });
+    states.collect()
+}
+
+impl OperatorSnapshot {
+    /// Whether no subtask nor the JobMaster kept anything.
+    pub fn is_empty(&self) -> bool {
+        let nothing = self.subtasks.values().all(SubtaskState::is_empty);
+        nothing && self.coordinator.is_none()
+    }
+
+    /// Whether all subtasks had finished: the operator is not run again on restore (semantics §9.6).
+    pub fn is_finished(&self) -> bool {
+        self.finished.len() == self.parallelism as usize
+    }
+
+    /// The bytes of its state.
+    pub fn size(&self) -> u64 {
+        let coordinator = self.coordinator.as_ref().map_or(0, Vec::len) as u64;
+        coordinator + self.subtasks.values().map(SubtaskState::size).sum::<u64>()
+    }
+}
+
+impl Metadata {
+    /// The bytes of `_metadata`.
+    pub fn encode(&self) -> Vec<u8> {
+        envelope::wrap(self)
+    }
+
+    /// Reads the bytes of `_metadata`.
+    ///
+    /// # Errors
+    /// When they are not metadata, incomplete, changed since they were written, or contradict themselves.
+    pub fn decode(bytes: &[u8]) -> Result<Self, MetadataError> {
+        let metadata: Self = envelope::unwrap(bytes)?;
+        check::check(&metadata)?;
+        Ok(metadata)
+    }
+
+    /// The state of an operator.
+    pub fn operator(&self, uid: OperatorUid) -> Option<&OperatorSnapshot> {
+        self.operators.iter().find(|operator| operator.uid == uid)
+    }
+
+    /// The bytes of all state in it.
+    pub fn size(&self) -> u64 {
+        self.operators.iter().map(OperatorSnapshot::size).sum()
+    }
+
+    /// The states of all subtasks.
+    pub fn subtasks_mut(&mut self) -> impl Iterator<Item = &mut SubtaskState> {
+        let operators = self.operators.iter_mut();
+        operators.flat_map(|operator| operator.subtasks.values_mut())
+    }
+
+    /// Makes all handles independent of the directory in which the metadata was found, so that another
+    /// checkpoint can refer to them.
+    pub fn make_absolute(&mut self, directory: &str) {
+        for state in self.subtasks_mut() {
+            state.for_each_handle(|handle: &mut FileHandle| handle.make_absolute(directory));
+        }
+    }
+
+    /// A description for people and tools.
+    pub fn describe(&self) -> Description {
+        describe::describe(self)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
