@@ -16,6 +16,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("wasmill-types", &[]),
     ("wasmill-graph", &["wasmill-types"]),
     ("wasmill-actor", &["wasmill-types"]),
+    (
+        "wasmill-checkpoint",
+        &["wasmill-types", "wasmill-graph", "wasmill-actor"],
+    ),
     ("wasmill-state", &["wasmill-types", "wasmill-actor"]),
     ("wasmill-network", &["wasmill-types", "wasmill-actor"]),
     ("wasmill-wasm", &["wasmill-types", "wasmill-actor"]),
@@ -128,10 +132,13 @@ const CONTAINED: &[(&str, &[&str])] = &[
     ("wit-bindgen", &["wasmill"]),
     ("clap", &["wasmill-node"]),
     ("quinn", &["wasmill-network"]),
-    ("rustls", &["wasmill-network"]),
+    // Checkpoint storage only names the provider of cryptography for its HTTP client.
+    ("rustls", &["wasmill-network", "wasmill-checkpoint"]),
     ("tokio-rustls", &["wasmill-network"]),
     ("rcgen", &["wasmill-network"]),
     ("axum", &["wasmill-rest"]),
+    ("object_store", &["wasmill-checkpoint"]),
+    ("reqwest", &["wasmill-checkpoint"]),
 ];
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ use wasmill_types::job::StateKind;
 
 use super::fixture::{Driven, TASKS, options, snapshot};
 use super::*;
+use crate::barrier::Barrier;
 use crate::handles::AnyFile;
 use crate::statistics::SnapshotMetrics;
 

@@ -99,7 +99,11 @@ pub(super) fn parse(url: &str) -> Result<Named, StorageError> {
 /// The path that a URL or a plain path names, if it is a local one.
 fn local_path(url: &str) -> Option<String> {
     if let Some(rest) = url.strip_prefix("file:") {
-        let parsed = url::Url::parse(url).ok();
+        // Otherwise a relative path would be read as one below the root.
+        let parsed = rest
+            .starts_with('/')
+            .then(|| url::Url::parse(url).ok())
+            .flatten();
         let path = parsed.and_then(|url| url.to_file_path().ok());
         let path = path.and_then(|path| path.to_str().map(str::to_owned));
         return Some(path.unwrap_or_else(|| rest.to_owned()));
@@ -117,7 +121,7 @@ mod tests {
             ("/a/b", Kind::Local, "", "a/b"),
             ("/a/b/", Kind::Local, "", "a/b"),
             ("file:///a/b", Kind::Local, "", "a/b"),
-            ("file:///a%20b/c", Kind::Local, "", "a%20b/c"),
+            ("file:///a%20b/c", Kind::Local, "", "a b/c"),
             ("s3://bucket/a/b", Kind::S3, "s3://bucket", "a/b"),
             ("s3a://bucket", Kind::S3, "s3a://bucket", ""),
             ("gs://bucket/a", Kind::Google, "gs://bucket", "a"),
