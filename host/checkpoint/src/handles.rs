@@ -265,6 +265,16 @@ pub enum AnyFile<'a> {
     Shared(&'a SharedFile),
 }
 
+impl<'a> AnyFile<'a> {
+    /// Its handle.
+    pub fn handle(&self) -> &'a FileHandle {
+        match self {
+            Self::Private(handle) => handle,
+            Self::Shared(file) => &file.handle,
+        }
+    }
+}
+
 impl SubtaskState {
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {

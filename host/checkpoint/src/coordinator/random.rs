@@ -23,7 +23,8 @@ struct World {
     files: BTreeMap<String, bool>,
     /// Acknowledgements on their way: delivered in any order, maybe twice, maybe never.
     travelling: Vec<Event>,
-    writing: Vec<CheckpointId>,
+    /// Metadata on its way to storage.
+    writing: Vec<Completed>,
     sources: Vec<CheckpointId>,
     cleanups: Vec<CleanupId>,
     /// What each task was told to be complete, with the keys of its shared files there.
@@ -32,10 +33,16 @@ struct World {
     uploads: BTreeMap<(CheckpointId, (u32, u32)), Vec<String>>,
     last_id: u64,
     uploaded: u64,
+    /// The metadata that is in storage, and what its checkpoint is.
+    metadata: BTreeMap<CheckpointId, Completed>,
+    crashes: u64,
+    completed: u64,
+    deleted: u64,
 }
 
 #[test]
 fn whatever_happens_files_are_deleted_once_and_never_while_they_are_needed() {
+    let (mut completed, mut crashes, mut deleted) = (0, 0, 0);
     for seed in 0..SEEDS {
         let mut world = World::new(seed);
         for _ in 0..STEPS {
@@ -43,7 +50,14 @@ fn whatever_happens_files_are_deleted_once_and_never_while_they_are_needed() {
             world.check(seed);
         }
         world.finish(seed);
+        completed += world.completed;
+        crashes += world.crashes;
+        deleted += world.deleted;
     }
+    // The histories are not idle.
+    assert!(completed > 5 * SEEDS, "{completed} completed");
+    assert!(crashes > SEEDS, "{crashes} crashes");
+    assert!(deleted > 20 * SEEDS, "{deleted} files deleted");
 }
 
 #[test]
@@ -79,6 +93,10 @@ impl World {
             uploads: BTreeMap::new(),
             last_id: 0,
             uploaded: 0,
+            metadata: BTreeMap::new(),
+            crashes: 0,
+            completed: 0,
+            deleted: 0,
         };
         world.restart();
         world
@@ -102,7 +120,7 @@ impl World {
 
     fn step(&mut self) {
         match self.rng.below(100) {
-            0..40 if !self.travelling.is_empty() => {
+            0..55 if !self.travelling.is_empty() => {
                 let index = self.rng.below(self.travelling.len() as u64) as usize;
                 let twice = self.rng.below(10) == 0;
                 let event = self.travelling.swap_remove(index);
@@ -111,30 +129,29 @@ impl World {
                 }
                 self.feed(event);
             }
-            0..55 => {
+            0..65 => {
                 let millis = self.rng.below(1_500);
                 self.driven.now.monotonic += Duration::from_millis(millis);
                 self.driven.now.unix_ms += millis as i64;
                 self.feed(Event::Tick);
             }
-            55..70 => {
+            65..78 => {
                 if let Some(checkpoint) = self.sources.pop() {
                     let states = BTreeMap::new();
                     self.feed(Event::SourcesSnapshotted { checkpoint, states });
                 }
-                if let Some(checkpoint) = self.writing.pop() {
+                if let Some(written) = self.writing.pop() {
                     let fails = self.rng.below(8) == 0;
-                    let result = if fails { Err("boom".to_owned()) } else { Ok(1) };
-                    self.feed(Event::MetadataWritten { checkpoint, result });
+                    self.written(written, fails);
                 }
             }
-            70..85 => {
+            78..92 => {
                 if let Some(cleanup) = self.cleanups.pop() {
                     self.feed(Event::CleanedUp(cleanup));
                 }
             }
-            85..90 => self.decline(),
-            90..97 => {
+            92..93 => self.decline(),
+            93..97 => {
                 let id = RequestId(self.rng.next_u64());
                 let target = Some("/s".to_owned());
                 let format = crate::barrier::Format::Native;
@@ -146,10 +163,72 @@ impl World {
                 };
                 self.feed(Event::Requested(Request { id, wanted }));
             }
-            _ => {
+            97..99 => {
                 self.feed(Event::Suspended(FailureReason::JobFailoverRegion));
                 self.restart();
             }
+            _ => self.crash(),
+        }
+    }
+
+    /// The JobMaster dies, with everything that it knew. Another one starts from what storage has.
+    fn crash(&mut self) {
+        for written in std::mem::take(&mut self.writing) {
+            // It may have got there, and nobody was told.
+            if self.rng.below(2) == 0 {
+                self.store(written);
+            }
+        }
+        let options = self.driven.coordinator.options().clone();
+        let now = self.driven.now;
+        let retained = options.retained.get() as usize;
+        let mut driven = Driven::new(options, StateKind::Value);
+        driven.now = now;
+        let newest = self.metadata.values().rev().take(retained).cloned();
+        let mut kept: Vec<Completed> = newest.collect();
+        kept.reverse();
+        let needed: BTreeSet<String> = kept.iter().flat_map(urls).collect();
+        // The sweep of `Storage::sweep`.
+        for (url, deleted) in &mut self.files {
+            *deleted |= url.starts_with("/c/") && !needed.contains(url);
+        }
+        self.metadata
+            .retain(|id, _| kept.iter().any(|kept| kept.id() == *id));
+        for completed in kept {
+            driven
+                .coordinator
+                .start_from(completed, ClaimMode::Claim, now);
+        }
+        self.driven = driven;
+        self.last_id = self
+            .driven
+            .coordinator
+            .latest()
+            .map_or(0, |latest| latest.id().0);
+        // Messages of the old leader are refused by its fencing token.
+        self.travelling.clear();
+        self.sources.clear();
+        self.cleanups.clear();
+        self.uploads.retain(|(id, _), _| id.0 <= self.last_id);
+        self.crashes += 1;
+        self.restart();
+    }
+
+    /// The writer of metadata answers.
+    fn written(&mut self, written: Completed, fails: bool) {
+        let checkpoint = written.id();
+        let result = if fails {
+            Err("boom".to_owned())
+        } else {
+            self.store(written);
+            Ok(1)
+        };
+        self.feed(Event::MetadataWritten { checkpoint, result });
+    }
+
+    fn store(&mut self, written: Completed) {
+        if written.location.starts_with("/c/") {
+            self.metadata.insert(written.id(), written);
         }
     }
 
@@ -170,13 +249,27 @@ impl World {
             match action {
                 Action::Trigger { barrier, .. } => self.triggered(&barrier),
                 Action::SnapshotSources { checkpoint } => self.sources.push(checkpoint),
-                Action::WriteMetadata { checkpoint, .. } => self.writing.push(checkpoint),
-                Action::NotifyComplete { checkpoint, .. } => self.notify(checkpoint),
+                Action::WriteMetadata {
+                    directory,
+                    metadata,
+                    ..
+                } => self.writing.push(Completed {
+                    location: directory,
+                    metadata,
+                    owned: false,
+                }),
+                Action::NotifyComplete { checkpoint, .. } => {
+                    self.completed += 1;
+                    self.notify(checkpoint);
+                }
                 Action::CleanUp {
                     cleanup,
                     files,
                     directory,
                 } => {
+                    self.deleted += files.len() as u64;
+                    self.metadata
+                        .retain(|_, kept| Some(&kept.location) != directory.as_ref());
                     for file in files {
                         let deleted = self.files.insert(file.clone(), true);
                         assert_eq!(
@@ -290,11 +383,8 @@ impl World {
             self.feed(event);
         }
         self.feed(Event::Ended(wasmill_types::status::JobStatus::Finished));
-        while let Some(checkpoint) = self.writing.pop() {
-            self.feed(Event::MetadataWritten {
-                checkpoint,
-                result: Ok(1),
-            });
+        while let Some(written) = self.writing.pop() {
+            self.written(written, false);
         }
         while let Some(event) = self.travelling.pop() {
             self.feed(event);

@@ -9,7 +9,7 @@ use thiserror::Error;
 use wasmill_types::key_group::MAX_PARALLELISM;
 
 use super::{Metadata, OperatorSnapshot};
-use crate::handles::{AnyFile, Elements, FileHandle, InFlight, KeyedState, Place, SubtaskState};
+use crate::handles::{Elements, FileHandle, InFlight, KeyedState, Place, SubtaskState};
 
 /// Metadata that contradicts itself.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -72,11 +72,7 @@ fn check_operator(operator: &OperatorSnapshot, self_contained: bool) -> Result<(
 
 fn check_state(state: &SubtaskState, max_parallelism: u32, alone: bool) -> Result<(), String> {
     for file in state.files() {
-        let handle = match file {
-            AnyFile::Private(handle) => handle,
-            AnyFile::Shared(file) => &file.handle,
-        };
-        check_handle(handle, alone)?;
+        check_handle(file.handle(), alone)?;
     }
     if let Some(keyed) = &state.keyed {
         check_keyed(keyed, max_parallelism)?;

@@ -2,12 +2,14 @@
 //!
 //! Invariant: `_metadata` is written once; a second writer of the same checkpoint is refused.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use object_store::PutMode;
 
 use super::{Storage, StorageError};
 use crate::CheckpointId;
-use crate::handles::AnyFile;
+use crate::coordinator::Completed;
 use crate::layout::{self, JobDirectory, METADATA};
 use crate::metadata::{MAX_METADATA_BYTES, Metadata, MetadataError};
 
@@ -93,6 +95,61 @@ impl Storage {
         Ok(found)
     }
 
+    /// Deletes files, and then what else is in a directory: what the coordinator's
+    /// [`CleanUp`](crate::coordinator::Action::CleanUp) asks for.
+    ///
+    /// # Errors
+    /// How many deletions failed, and why the first did; the others are done.
+    pub async fn clean_up(
+        &self,
+        files: &[String],
+        directory: Option<&str>,
+    ) -> Result<(), (usize, StorageError)> {
+        let inside = |file: &&String| directory.is_some_and(|above| is_below(file, above));
+        // Those inside go with the directory, in fewer calls.
+        let outside: Vec<_> = files.iter().filter(|file| !inside(file)).cloned().collect();
+        let files = self.delete_files(&outside).await;
+        let Some(directory) = directory else {
+            return files;
+        };
+        let directory = self.delete_directory(directory).await;
+        match (files, directory) {
+            (files, Ok(())) => files,
+            (Ok(()), Err(error)) => Err((1, error)),
+            (Err((count, first)), Err(_)) => Err((count + 1, first)),
+        }
+    }
+
+    /// Deletes what a JobMaster that died left in the job's directory: everything to which none of the
+    /// snapshots that are `kept` refers. Called before the job starts again, when no task of it writes.
+    /// Returns how many files went.
+    ///
+    /// # Errors
+    /// When storage does not answer; what could be deleted is.
+    pub async fn sweep(
+        &self,
+        job: &JobDirectory,
+        kept: &[Completed],
+    ) -> Result<usize, StorageError> {
+        let mut needed = BTreeSet::new();
+        for snapshot in kept {
+            needed.insert(layout::join(&snapshot.location, METADATA));
+            let operators = snapshot.metadata.operators.iter();
+            let states = operators.flat_map(|operator| operator.subtasks.values());
+            let files = states.flat_map(|state| state.files());
+            needed.extend(files.filter_map(|file| file.handle().url(&snapshot.location)));
+        }
+        let task_owned = job.task_owned();
+        let files = self.list(job.path()).await?;
+        let stray = files.into_iter().map(|file| file.url);
+        let stray = stray.filter(|url| !needed.contains(url) && !is_below(url, &task_owned));
+        let stray: Vec<_> = stray.collect();
+        match self.delete_files(&stray).await {
+            Ok(()) => Ok(stray.len()),
+            Err((_, error)) => Err(error),
+        }
+    }
+
     /// Whether all files that a snapshot refers to are there with their sizes.
     ///
     /// # Errors
@@ -107,10 +164,7 @@ impl Storage {
             .iter()
             .flat_map(|operator| operator.subtasks.values());
         for file in states.flat_map(|state| state.files()) {
-            let handle = match file {
-                AnyFile::Private(handle) => handle,
-                AnyFile::Shared(shared) => &shared.handle,
-            };
+            let handle = file.handle();
             let Some(url) = handle.url(directory) else {
                 continue;
             };
@@ -148,4 +202,9 @@ impl Storage {
         self.delete(&layout::join(&directory, METADATA)).await?;
         self.delete_directory(&directory).await
     }
+}
+
+fn is_below(file: &str, directory: &str) -> bool {
+    let below = file.strip_prefix(directory.trim_end_matches('/'));
+    below.is_some_and(|rest| rest.starts_with('/'))
 }

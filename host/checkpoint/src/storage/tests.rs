@@ -387,3 +387,48 @@ fn every_cloud_can_be_named() {
         storage.writer(url).map(drop).unwrap();
     }
 }
+
+#[test]
+fn a_sweep_leaves_only_what_kept_checkpoints_refer_to() {
+    run(async |storage, directory| {
+        let job = JobDirectory::new(&text(directory), wasmill_types::id::JobId(1));
+        let kept = job.checkpoint(CheckpointId(7));
+        let metadata = fixture::checkpoint();
+        storage.write_metadata(&kept, &metadata).await.unwrap();
+        let inside = |place: &str, name: &str| crate::layout::join(place, name);
+        let needed = [
+            inside(&kept, "rows"),
+            inside(&kept, "m"),
+            inside(&job.shared(), "f00d"),
+            inside(&job.task_owned(), "log"),
+            inside(&kept, METADATA),
+        ];
+        let stray = [
+            inside(&kept, "stray"),
+            inside(&job.shared(), "dead"),
+            inside(&job.checkpoint(CheckpointId(8)), "rows"),
+        ];
+        for url in needed
+            .iter()
+            .filter(|url| !url.ends_with(METADATA))
+            .chain(&stray)
+        {
+            storage.write(url, Bytes::from_static(b"x")).await.unwrap();
+        }
+        let completed = crate::coordinator::Completed::new(kept.clone(), metadata);
+        assert_eq!(
+            storage.sweep(&job, &[completed]).await.unwrap(),
+            stray.len()
+        );
+        for url in &needed {
+            assert!(storage.size(url).await.unwrap().is_some(), "{url}");
+        }
+        let files = [needed[0].clone(), needed[2].clone()];
+        storage.clean_up(&files, Some(&kept)).await.unwrap();
+        assert_eq!(
+            storage.list(job.path()).await.unwrap().len(),
+            1,
+            "what a task owns stays"
+        );
+    });
+}
