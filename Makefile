@@ -47,11 +47,12 @@ lint: setup-test ## Check the formatting and run clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-bench: build ## Measure guests against the same programs compiled natively
+bench: build ## Measure guests against the same programs compiled natively, and the exchange against raw QUIC
 	$(WASMILL) bench map-filter
 	$(WASMILL) bench map-filter --variant fused
 	$(WASMILL) bench map-filter --variant exchange --parallelism 2
 	$(WASMILL) bench word-count
+	$(WASMILL) bench exchange --parallelism 2
 
 SECONDS_EACH ?= 60
 FUZZ := tests/fuzz/libfuzzer

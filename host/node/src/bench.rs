@@ -2,8 +2,10 @@
 //!
 //! The two run in turn within one process, so that a machine whose speed drifts slows both; the *sandbox
 //! tax* is the ratio of the processor time they use. Invariant: both must compute the same checksum,
-//! else the figures mean nothing and the command fails.
+//! else the figures mean nothing and the command fails. The workload [`exchange`] has no guest: it
+//! measures the way between TaskManagers.
 
+pub(crate) mod exchange;
 mod native;
 mod process;
 mod report;
@@ -28,7 +30,10 @@ use wasmill_types::size::ByteSize;
 use wasmill_wasm::{Bundle, Engine, EngineOptions};
 
 use crate::embedded::{self, Embedded};
+use crate::failure::{Exit, Failure, story};
+use crate::lifetime::{self, Keeper};
 use crate::settings::Settings;
+use crate::stdout;
 use report::Report;
 
 /// Measure a benchmark workload in the sandbox and natively.
@@ -37,7 +42,8 @@ use report::Report;
     wasmill bench map-filter\n  \
     wasmill bench map-filter --variant exchange --parallelism 2\n  \
     wasmill bench word-count --parallelism 2 --json\n  \
-    wasmill bench keyed-count --keys 10000000 --cache-bytes '64 MiB'")]
+    wasmill bench keyed-count --keys 10000000 --cache-bytes '64 MiB'\n  \
+    wasmill bench exchange --parallelism 2")]
 pub(crate) struct BenchArgs {
     /// The workload.
     workload: Workload,
@@ -47,7 +53,7 @@ pub(crate) struct BenchArgs {
     /// How many records (lines, for `word-count`) each run processes; each workload has a default.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     records: Option<u64>,
-    /// How many subtasks each operator has.
+    /// How many subtasks each operator has; on each TaskManager, for `exchange`.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     parallelism: u32,
     /// How often each of the programs runs.
@@ -59,6 +65,15 @@ pub(crate) struct BenchArgs {
     /// How much keyed state each subtask may cache, for instance `4 MiB`.
     #[arg(long, default_value = "64 MiB")]
     cache_bytes: ByteSize,
+    /// How many TaskManager processes `exchange` has.
+    #[arg(long = "taskmanagers", default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=16))]
+    task_managers: u32,
+    /// How large the records of `exchange` are, in bytes.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    record_bytes: u32,
+    /// How much network memory each TaskManager of `exchange` has.
+    #[arg(long, default_value = "64 MiB")]
+    network_memory: ByteSize,
     /// Print one JSON object, as the last line.
     #[arg(long)]
     json: bool,
@@ -75,6 +90,8 @@ enum Workload {
     WordCount,
     /// 64-bit keys: count each key.
     KeyedCount,
+    /// Records from all TaskManager processes to all others, by key; beside raw QUIC.
+    Exchange,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -94,6 +111,7 @@ impl Workload {
             Self::MapFilter => "map-filter",
             Self::WordCount => "word-count",
             Self::KeyedCount => "keyed-count",
+            Self::Exchange => "exchange",
         }
     }
 
@@ -138,7 +156,33 @@ struct Job {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &BenchArgs) -> Result<()> {
+pub(crate) fn perform(args: &BenchArgs, clock: &Clock) -> Result<Exit, Failure> {
+    let failed = |error: anyhow::Error| Failure::failed(story(error.as_ref()));
+    if args.workload != Workload::Exchange {
+        run(args).map_err(failed)?;
+        return Ok(Exit::Finished);
+    }
+    variant_name(args).map_err(failed)?;
+    let settings = exchange::Settings {
+        taskmanagers: args.task_managers,
+        parallelism: args.parallelism,
+        record_bytes: args.record_bytes,
+        records: args.records.unwrap_or_else(|| default_records(args)),
+        rounds: args.rounds,
+        network_memory: args.network_memory,
+        json: args.json,
+    };
+    lifetime::live(Keeper::User, clock, |stop| async {
+        match exchange::run(settings, clock.clone(), stop).await {
+            Ok(Some(figures)) => stdout::print(&figures).map(|()| Exit::Finished),
+            Ok(None) => Ok(Exit::Cancelled),
+            Err(error) => Err(failed(error)),
+        }
+    })
+}
+
+/// Measures guests.
+fn run(args: &BenchArgs) -> Result<()> {
     let variant = variant_name(args)?;
     let records = args.records.unwrap_or_else(|| default_records(args));
     let program = program_args(args, variant, records);
@@ -194,13 +238,16 @@ fn default_records(args: &BenchArgs) -> u64 {
         (Workload::MapFilter, Variant::Exchange) => 20_000_000,
         (Workload::WordCount, _) => 2_000_000,
         (Workload::KeyedCount, _) => 20_000_000,
+        (Workload::Exchange, _) => (500 << 20) / u64::from(args.record_bytes),
     }
 }
 
 fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
     let workload = match args.workload {
         Workload::MapFilter => format!("map-filter-{variant}"),
-        Workload::WordCount | Workload::KeyedCount => args.workload.name().to_owned(),
+        Workload::WordCount | Workload::KeyedCount | Workload::Exchange => {
+            args.workload.name().to_owned()
+        }
     };
     let mut program = vec![
         "--workload".to_owned(),

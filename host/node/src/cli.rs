@@ -21,6 +21,7 @@ pub(crate) use cluster::{
 };
 
 use crate::bench::BenchArgs;
+use crate::bench::exchange::WorkerArgs;
 use crate::internal::InternalArgs;
 use crate::quantity;
 use crate::settings::{MAX_CACHE_BYTES, MAX_MEMORY_BYTES};
@@ -86,13 +87,16 @@ pub(crate) enum Command {
     Config(ConfigArgs),
     /// List the built-in sources and sinks with their options
     Connectors(ConnectorsArgs),
-    /// Measure a workload in the sandbox and compiled natively
+    /// Measure a workload in the sandbox and compiled natively, or the exchange between processes
     Bench(BenchArgs),
     /// Print a script that completes commands and flags in a shell
     Completions(CompletionsArgs),
     /// What a node does with a bundle in a process of its own
     #[command(hide = true)]
     Internal(InternalArgs),
+    /// A TaskManager process of `bench exchange`
+    #[command(hide = true)]
+    InternalExchange(WorkerArgs),
 }
 
 impl Command {

@@ -45,7 +45,7 @@ use wasmill_actor::Clock;
 
 use cli::{Cli, ClusterCommand, Command};
 use config::Config;
-use failure::{Exit, Failure, story};
+use failure::{Exit, Failure};
 use screen::Screen;
 
 fn main() -> ExitCode {
@@ -97,11 +97,8 @@ fn perform(command: Command, clock: Clock, screen: &Screen) -> Result<Exit, Fail
         Command::Config(args) => config::perform(&args),
         Command::Internal(args) => internal::perform(&args, clock),
         Command::Connectors(args) => connectors::perform(&args),
-        Command::Bench(args) => {
-            let measured = bench::run(&args);
-            measured.map_err(|error| Failure::failed(story(error.as_ref())))?;
-            Ok(Exit::Finished)
-        }
+        Command::Bench(args) => bench::perform(&args, &clock),
+        Command::InternalExchange(args) => bench::exchange::work(&args, clock),
         Command::Completions(args) => completions::perform(&args),
     }
 }

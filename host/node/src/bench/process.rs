@@ -18,8 +18,18 @@ pub(crate) fn reset_peak() {
 
 /// The peak of the resident memory in bytes; 0 where the kernel does not say.
 pub(crate) fn peak_rss() -> u64 {
+    status("VmHWM:")
+}
+
+/// The resident memory in bytes; 0 where the kernel does not say.
+pub(crate) fn rss() -> u64 {
+    status("VmRSS:")
+}
+
+/// A size in the kernel's account of this process, in bytes.
+fn status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
     kib.unwrap_or(0) * 1024
 }

@@ -123,7 +123,8 @@ fn tax(sandboxed: &[Run], native: &[Run]) -> f64 {
     )
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// The middle one; not a number when there is none.
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     match values.len() {
