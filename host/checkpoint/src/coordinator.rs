@@ -28,6 +28,8 @@ use wasmill_types::id::{AttemptId, JobId};
 use wasmill_types::status::ExecutionState;
 
 use crate::failure::{Failure, FailureReason};
+use crate::handles::{FileHandle, Place};
+use crate::layout;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::statistics::{Restored, Statistics};
@@ -186,41 +188,57 @@ impl Coordinator {
         self.store.iter()
     }
 
-    /// Starts from a snapshot that was read from storage; called before the job starts, oldest first
-    /// where there are several. Ids go on after it (semantics §8.10).
-    pub fn start_from(&mut self, mut snapshot: Completed, mode: ClaimMode, now: Now) {
+    /// Starts from a snapshot that a user named; called before the job starts. Ids go on after it
+    /// (semantics §8.10).
+    pub fn start_from(&mut self, snapshot: Completed, mode: ClaimMode, now: Now) {
         let owned = mode == ClaimMode::Claim;
+        self.full_next = mode == ClaimMode::NoClaim;
+        self.adopt(snapshot, owned, |_| owned);
+        self.restored_latest(now);
+    }
+
+    /// Goes on from a checkpoint that an earlier JobMaster of this job completed; called before the job
+    /// starts, oldest first; then [`Self::restored_latest`]. Files outside of the job's directory are not
+    /// the job's to delete: the checkpoint may refer to those of a snapshot that only was read.
+    pub fn recover(&mut self, checkpoint: Completed) {
+        let directory = self.job_directory();
+        let inside = |file: &FileHandle| {
+            let Place::Elsewhere(url) = &file.place else {
+                return true;
+            };
+            directory
+                .as_ref()
+                .is_some_and(|job| layout::is_below(url, job.path()))
+        };
+        self.adopt(checkpoint, true, inside);
+    }
+
+    fn adopt(&mut self, mut snapshot: Completed, owned: bool, owns: impl Fn(&FileHandle) -> bool) {
         let id = snapshot.id();
         let metadata = Arc::make_mut(&mut snapshot.metadata);
         metadata.make_absolute(&snapshot.location);
         for state in metadata.subtasks_mut() {
-            self.registry.restore(id, state, owned);
+            self.registry.restore(id, state, &owns);
         }
         self.next_id = self.next_id.max(id.next());
-        self.full_next = mode == ClaimMode::NoClaim;
         snapshot.owned = owned;
-        self.note_restored(&snapshot, now);
-        let subsumed = self.store.add(snapshot);
-        // Nothing can wait for this: the job has not started, so the clean-up comes with its first event.
-        subsumed
-            .into_iter()
-            .for_each(|old| self.discard_completed(old));
+        // The job has not started, so the clean-up comes with its first event.
+        for old in self.store.add(snapshot) {
+            self.discard_completed(old);
+        }
     }
 
     /// Notes that the job, or a part of it, is restored from [`Self::latest`].
     pub fn restored_latest(&mut self, now: Now) {
-        if let Some(latest) = self.store.latest().cloned() {
-            self.note_restored(&latest, now);
-        }
-    }
-
-    fn note_restored(&mut self, snapshot: &Completed, now: Now) {
-        self.statistics.restored_from(Restored {
-            id: snapshot.id(),
+        let restored = self.store.latest().map(|latest| Restored {
+            id: latest.id(),
             restored_ms: now.unix_ms,
-            is_savepoint: snapshot.metadata.kind.is_savepoint(),
-            external_path: Some(snapshot.location.clone()),
+            is_savepoint: latest.metadata.kind.is_savepoint(),
+            external_path: Some(latest.location.clone()),
         });
+        if let Some(restored) = restored {
+            self.statistics.restored_from(restored);
+        }
     }
 
     fn start(&mut self, now: Now) {

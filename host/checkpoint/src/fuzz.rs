@@ -2,7 +2,8 @@
 //!
 //! Built with the feature `fuzz` only. Invariant: no bytes make these panic.
 
-use crate::Metadata;
+use crate::barrier::SnapshotKind;
+use crate::{CheckpointId, Metadata};
 
 /// Decodes metadata; what can be decoded must encode to something that decodes to the same.
 ///
@@ -15,4 +16,20 @@ pub fn metadata(bytes: &[u8]) {
         assert!(same, "metadata changes when it is written and read");
         drop(metadata.describe().to_string());
     }
+}
+
+/// Bytes of metadata, to begin with.
+pub fn metadata_seeds() -> Vec<Vec<u8>> {
+    let empty = Metadata {
+        job: wasmill_types::id::JobId(1),
+        checkpoint: CheckpointId::FIRST,
+        kind: SnapshotKind::Checkpoint,
+        triggered_ms: 0,
+        self_contained: false,
+        operators: Vec::new(),
+    };
+    vec![
+        empty.encode(),
+        include_bytes!("metadata/savepoint-1.bin").to_vec(),
+    ]
 }

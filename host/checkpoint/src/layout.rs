@@ -78,6 +78,12 @@ pub fn join(directory: &str, name: &str) -> String {
     format!("{}/{name}", directory.trim_end_matches('/'))
 }
 
+/// Whether a file is in a directory, or below.
+pub fn is_below(file: &str, directory: &str) -> bool {
+    let below = file.strip_prefix(directory.trim_end_matches('/'));
+    below.is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// The directory above one.
 pub fn parent(directory: &str) -> &str {
     let directory = directory.trim_end_matches('/');

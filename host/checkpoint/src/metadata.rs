@@ -2,7 +2,7 @@
 //!
 //! The coordinator makes it from the acknowledgements, `storage` writes it last, and with it the
 //! checkpoint exists. Restores, `assignment` and `wasmill checkpoint inspect` read it. Invariants:
-//! [`Metadata::decode`] returns only what passes [`check`](Metadata::decode), whatever the bytes; what was
+//! [`Metadata::decode`] returns only what does not contradict itself, whatever the bytes; what was
 //! written by an earlier version is read by all later ones.
 
 mod check;

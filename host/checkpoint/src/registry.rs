@@ -70,10 +70,16 @@ impl Registry {
         Ok(copies)
     }
 
-    /// Takes note of a snapshot from which the job starts. Its files are deleted in time only if `owned`.
-    pub fn restore(&mut self, checkpoint: CheckpointId, state: &mut SubtaskState, owned: bool) {
+    /// Takes note of a snapshot from which the job starts. Of its files, those that the job `owns` are
+    /// deleted in time.
+    pub fn restore(
+        &mut self,
+        checkpoint: CheckpointId,
+        state: &mut SubtaskState,
+        owns: impl Fn(&FileHandle) -> bool,
+    ) {
         for file in state.shared_mut() {
-            file.handle = self.add(checkpoint, file, owned);
+            file.handle = self.add(checkpoint, file, owns(&file.handle));
         }
     }
 

@@ -195,9 +195,7 @@ impl World {
         self.metadata
             .retain(|id, _| kept.iter().any(|kept| kept.id() == *id));
         for completed in kept {
-            driven
-                .coordinator
-                .start_from(completed, ClaimMode::Claim, now);
+            driven.coordinator.recover(completed);
         }
         self.driven = driven;
         self.last_id = self

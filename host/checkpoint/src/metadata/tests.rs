@@ -13,6 +13,13 @@ fn metadata_reads_back_as_it_was_written() {
 }
 
 #[test]
+fn what_version_1_wrote_is_read() {
+    // Written once and kept: when this fails, savepoints of released versions can no longer be read.
+    let written = include_bytes!("savepoint-1.bin");
+    assert_eq!(Metadata::decode(written).unwrap(), savepoint());
+}
+
+#[test]
 fn every_truncation_is_named() {
     let bytes = savepoint().encode();
     for length in 0..bytes.len() {

@@ -51,11 +51,11 @@ fn check(steps: &[(&str, u64, &str, &str)]) {
             },
             "release" => paths(registry.release(id)),
             "claim" => {
-                registry.restore(id, &mut state(files), true);
+                registry.restore(id, &mut state(files), |_| true);
                 String::new()
             }
             "read" => {
-                registry.restore(id, &mut state(files), false);
+                registry.restore(id, &mut state(files), |_| false);
                 String::new()
             }
             other => unreachable!("{other}"),

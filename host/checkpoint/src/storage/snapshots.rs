@@ -105,7 +105,7 @@ impl Storage {
         files: &[String],
         directory: Option<&str>,
     ) -> Result<(), (usize, StorageError)> {
-        let inside = |file: &&String| directory.is_some_and(|above| is_below(file, above));
+        let inside = |file: &&String| directory.is_some_and(|above| layout::is_below(file, above));
         // Those inside go with the directory, in fewer calls.
         let outside: Vec<_> = files.iter().filter(|file| !inside(file)).cloned().collect();
         let files = self.delete_files(&outside).await;
@@ -142,7 +142,8 @@ impl Storage {
         let task_owned = job.task_owned();
         let files = self.list(job.path()).await?;
         let stray = files.into_iter().map(|file| file.url);
-        let stray = stray.filter(|url| !needed.contains(url) && !is_below(url, &task_owned));
+        let stray =
+            stray.filter(|url| !needed.contains(url) && !layout::is_below(url, &task_owned));
         let stray: Vec<_> = stray.collect();
         match self.delete_files(&stray).await {
             Ok(()) => Ok(stray.len()),
@@ -202,9 +203,4 @@ impl Storage {
         self.delete(&layout::join(&directory, METADATA)).await?;
         self.delete_directory(&directory).await
     }
-}
-
-fn is_below(file: &str, directory: &str) -> bool {
-    let below = file.strip_prefix(directory.trim_end_matches('/'));
-    below.is_some_and(|rest| rest.starts_with('/'))
 }

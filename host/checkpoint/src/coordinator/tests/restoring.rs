@@ -77,3 +77,28 @@ fn retained_checkpoints_are_kept_in_number() {
         .collect();
     assert_eq!(kept, [2, 3]);
 }
+
+#[test]
+fn a_recovered_checkpoint_goes_without_the_files_of_others_that_it_refers_to() {
+    let mut driven = driven(options());
+    let mut metadata = crate::metadata::fixture::checkpoint();
+    for state in metadata.subtasks_mut() {
+        for file in state.shared_mut() {
+            file.handle.place = Place::Elsewhere("/users/savepoint/rows".to_owned());
+        }
+    }
+    let directory = format!("/c/{}/chk-7", fixture::JOB);
+    let recovered = Completed::new(directory, metadata);
+    driven.coordinator.recover(recovered);
+    driven.check(&[
+        ("run", ""),
+        ("start", ""),
+        ("tick 1000", "trigger 8 0/0 0/1"),
+        ("acks 8", "sources 8"),
+        ("sources 8", "write 8"),
+        (
+            "written 8",
+            "clean ./chk-7 ./chk-7/frames ./chk-7/m ./chk-7/rows ./chk-7/staged; complete 8",
+        ),
+    ]);
+}

@@ -21,7 +21,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let files = s3s_fs::FileSystem::new(directory).map_err(|error| format!("{error:?}"))?;
     let mut service = S3ServiceBuilder::new(files);
-    service.set_auth(SimpleAuth::from_single(access_key.clone(), secret_key.clone()));
+    service.set_auth(SimpleAuth::from_single(
+        access_key.clone(),
+        secret_key.clone(),
+    ));
     let service = service.build();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let mut out = std::io::stdout();
