@@ -46,6 +46,11 @@ pub const TARGETS: &[Target] = &[
     target_of("columns", guests::columns, guests::some_columns),
     target_of("graph", guests::graph, guests::graphs),
     target_of("codecs", guests::codecs, guests::records),
+    target_of(
+        "checkpoint-metadata",
+        wasmill_checkpoint::fuzz::metadata,
+        wasmill_checkpoint::fuzz::metadata_seeds,
+    ),
     target_of("compiled-code", wasmill_wasm::fuzz::cache_entry, Vec::new),
     target_of("tokens-file", files::tokens, files::tokens_files),
     target_of("input-file", files::input, files::inputs),

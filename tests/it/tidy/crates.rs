@@ -111,6 +111,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "wasmill-types",
             "wasmill-graph",
             "wasmill-actor",
+            "wasmill-checkpoint",
             "wasmill-network",
             "wasmill-rpc",
             "wasmill-rest",
