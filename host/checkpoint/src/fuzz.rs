@@ -1,6 +1,6 @@
 //! Entry points for fuzzers: what reads bytes from outside.
 //!
-//! Built with the feature `fuzz` only. Invariant: no bytes make these panic.
+//! `tests/fuzz` calls them. Invariant: no bytes make these panic.
 
 use crate::barrier::SnapshotKind;
 use crate::{CheckpointId, Metadata};

@@ -15,7 +15,7 @@ pub mod assignment;
 pub mod barrier;
 pub mod coordinator;
 pub mod failure;
-#[cfg(feature = "fuzz")]
+#[doc(hidden)]
 pub mod fuzz;
 pub mod handles;
 mod id;
