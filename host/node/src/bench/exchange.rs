@@ -3,8 +3,8 @@
 //! The processes ([`worker`]) are real ones with certificates, a data plane and the result partitions of
 //! tasks. Rounds of raw QUIC streams ([`raw`]), of remote and of local channels ([`load`]) take turns, so
 //! that a machine whose speed drifts slows all of them. In each remote round every record goes from one
-//! process to another. The last round holds its consumers up: what the processes' memory then grows by
-//! is compared with the network memory that they may use. Invariants: every record that was sent is
+//! process to another. One round, before the others, holds its consumers up: what the processes' memory
+//! has then grown by since they started is compared with the network memory that they may use. Invariants: every record that was sent is
 //! taken, else the figures mean nothing and the command fails; the processes end with the command, also
 //! with one that is interrupted.
 
@@ -95,18 +95,19 @@ impl<'a> Bench<'a> {
 
     async fn measure(mut self) -> Result<Figures> {
         const KINDS: [Kind; 3] = [Kind::Raw, Kind::Remote, Kind::Local];
-        // Opens the connections and finds out how fast they are.
-        for kind in KINDS {
-            self.round(kind, self.records() / 10 + 1).await?;
-        }
+        // Consumers are held up first: what raw streams have used stays with the process for a while, and
+        // would be taken for what the data plane needs.
         let before = self.memory().await?;
+        self.round(Kind::Remote, self.records() / 10 + 1).await?;
+        let stall = self.stall(&before).await?;
+        // Opens the other connections and finds out how fast they are.
+        self.round(Kind::Raw, self.records() / 10 + 1).await?;
         let mut rates = [const { Vec::new() }; 3];
         for _ in 0..self.settings.rounds {
             for (kind, rates) in KINDS.into_iter().zip(&mut rates) {
                 rates.push(self.round(kind, self.records()).await?);
             }
         }
-        let stall = self.stall(&before).await?;
         let [raw, remote, local] = rates;
         Ok(Figures::new(self.settings, &raw, &remote, &local, &stall))
     }

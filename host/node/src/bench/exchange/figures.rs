@@ -54,7 +54,7 @@ pub(super) struct Figures {
     /// Within the processes.
     local_megabytes_per_second: f64,
     local_ratio: f64,
-    /// With consumers that take nothing: how much more memory a process used than before the rounds.
+    /// With consumers that take nothing: how much more memory a process used than when it had started.
     network_memory_bytes: u64,
     stalled_growth_bytes: u64,
     stalled_buffers: u32,
