@@ -4,8 +4,8 @@
 //! the door behind which rows are kept, [`ttl`] leaves out what has expired, [`memory`] keeps rows in
 //! memory and [`rocks`] on disk, [`row`] is their canonical order. [`timers`] keeps what is to be called
 //! later. Then follow a checkpoint: [`snapshot`] holds on to what is there at the barrier, [`canonical`]
-//! is the form in which any backend reads it, [`restore`] brings it back, and [`redistribute`] says who
-//! gets what at another parallelism. Invariants: columns come straight from a guest and are checked here,
+//! is the form in which any backend reads it, and [`restore`] brings it back, at any parallelism; who gets
+//! what is the checkpoint crate's to say. Invariants: columns come straight from a guest and are checked here,
 //! once; what a guest keeps is bounded by [`Options`]; a guest that breaks a rule fails its own task and
 //! nothing else; a snapshot never stops the task.
 
@@ -18,7 +18,6 @@ mod fixture;
 pub mod memory;
 pub mod options;
 pub mod owned;
-pub mod redistribute;
 pub mod restore;
 pub mod rocks;
 pub mod row;

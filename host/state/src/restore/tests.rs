@@ -5,12 +5,12 @@ use std::time::Duration;
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 use wasmill_types::job::{StateKind, StateSpec};
+use wasmill_types::key_group;
 use wasmill_types::operator::{ChangeKind, TimeDomain, Timers};
 
 use crate::fixture::{
     Bench, Change, GROUPS, Kind, blobs, canonical, items, put, scan, source, value, write,
 };
-use crate::redistribute;
 use crate::snapshot::{FileKind, KeyedSnapshot};
 
 use super::*;
@@ -173,7 +173,10 @@ fn restored<'a>(
 ) -> Operator<'a> {
     Operator::of(bench, parallelism, |subtask| {
         let earlier = snapshots.len() as u32;
-        let needed = redistribute::keyed_sources(subtask, parallelism, earlier, GROUPS);
+        // The earlier subtasks that owned any of its key groups.
+        let owned = key_group::range(subtask, parallelism, GROUPS);
+        let owner = |group| key_group::owner(group, earlier, GROUPS);
+        let needed = owner(owned.start)..=owner(owned.end - 1);
         let sources = needed.map(|index| saved(bench, form, &snapshots[index as usize]));
         let opening = bench.opening(kind, subtask, parallelism);
         opening
