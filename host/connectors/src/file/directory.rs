@@ -60,7 +60,7 @@ impl Directory {
     /// Makes and claims the directory unless that was done; its path to open files in.
     pub(super) fn open(&self) -> Result<PathBuf, ConnectorError> {
         let real = self.checked()?;
-        fs::create_dir_all(&real).map_err(|error| self.not_made(error))?;
+        self.make(&real).map_err(|error| self.not_made(error))?;
         self.claim(&real);
         Ok(real)
     }

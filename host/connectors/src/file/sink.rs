@@ -222,6 +222,10 @@ impl SinkWriter for FileWriter {
     fn finish(mut self: Box<Self>) -> Result<Vec<Committable>, ConnectorError> {
         self.close_part()?;
         let staged = std::mem::take(&mut self.staged);
+        if staged.is_empty() {
+            // The output of a job without records is an empty directory.
+            self.target.directory.keep();
+        }
         Ok(staged.iter().map(StagedPart::committable).collect())
     }
 }
