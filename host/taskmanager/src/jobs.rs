@@ -127,14 +127,20 @@ struct Job {
 #[derive(Debug)]
 pub(crate) struct Jobs {
     jobs: HashMap<JobId, Job>,
+    /// What jobs that are gone have logged, the oldest first: that is looked at when one has failed.
+    logs: VecDeque<(JobId, Arc<Log>)>,
     slots: Slots,
     cancel_timeout: Duration,
 }
+
+/// How many jobs that are gone have a log; with their lines' limits some 16 MiB.
+const KEPT_LOGS: usize = 64;
 
 impl Jobs {
     pub(crate) fn new(slots: u32, cancel_timeout: Duration) -> Self {
         Self {
             jobs: HashMap::new(),
+            logs: VecDeque::new(),
             slots: Slots::new(slots),
             cancel_timeout,
         }
@@ -268,9 +274,14 @@ impl Jobs {
         Some((Arc::clone(&job.description), vertices))
     }
 
-    /// The log of a job.
+    /// The log of a job, also of one that is gone.
     pub(crate) fn log(&self, job: JobId) -> Option<Arc<Log>> {
-        Some(Arc::clone(&self.jobs.get(&job)?.log))
+        let here = self.jobs.get(&job).map(|job| &job.log);
+        let gone = || {
+            let mut gone = self.logs.iter().rev();
+            gone.find_map(|(id, log)| (*id == job).then_some(log))
+        };
+        here.or_else(gone).map(Arc::clone)
     }
 
     /// The thread of an attempt has ended in a state; of no abandoned one, or there never was a thread.
@@ -390,8 +401,12 @@ impl Jobs {
             let mut attempts = job.attempts.values();
             job.is_released && attempts.all(|attempt| attempt.is_over() && !attempt.is_abandoned)
         });
-        if is_over {
-            self.jobs.remove(&id);
+        if is_over && let Some(job) = self.jobs.remove(&id) {
+            self.logs.retain(|(known, _)| *known != id);
+            self.logs.push_back((id, job.log));
+            if self.logs.len() > KEPT_LOGS {
+                self.logs.pop_front();
+            }
         }
         let released = |job: &Job| job.is_released;
         if self.jobs.get(&id).is_none_or(released) {
