@@ -170,6 +170,9 @@ impl Dispatcher {
         };
         let (address, mailbox) = mailbox("JobMaster", master::MAILBOX);
         let work = master::run(setup, mailbox, address.clone());
+        // First listed, then started: a TaskManager may ask something of the job before this returns.
+        let master = Some(address);
+        self.list(job, Some(Entry { master, ..entry }));
         let mut actor = actors::spawn(ActorKind::JobMaster, &job.to_string(), work);
         let dispatcher = self.address.clone();
         let supervise = async move {
@@ -179,8 +182,6 @@ impl Dispatcher {
         };
         let _ends_with_the_job = actors::spawn(ActorKind::Errand, "supervise", supervise);
         self.running.insert(job, Running { leader, views });
-        let master = Some(address);
-        self.list(job, Some(Entry { master, ..entry }));
     }
 
     fn ended(&mut self, job: JobId, panic: Option<String>) {

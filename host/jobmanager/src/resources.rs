@@ -206,6 +206,7 @@ impl ResourceManager {
             ));
         }
         if let Some(old) = self.members.by_name(&register.id) {
+            self.members.may_replace(old, &register)?;
             self.lose(old, "it has registered anew");
         }
         let options = Arc::clone(&self.setup.options);
@@ -237,24 +238,24 @@ impl ResourceManager {
     fn lose(&mut self, registration: RegistrationId, reason: &str) {
         if let Some(member) = self.members.remove(registration) {
             tracing::warn!(tm = %member.id, reason, "TaskManager lost");
-            self.forget(&member, reason);
+            self.forget(member.registration, reason);
+            member.gateway.close(CloseCode::Lost, reason);
         }
     }
 
     fn withdraw(&mut self, registration: RegistrationId) {
         if let Some(member) = self.members.remove(registration) {
             tracing::info!(tm = %member.id, "TaskManager has ended in good order");
-            self.forget(&member, "it has ended in good order");
+            // It closes the connection itself, once it has the answer.
+            self.forget(member.registration, "it has ended in good order");
         }
     }
 
-    fn forget(&mut self, member: &Member, reason: &str) {
-        let registration = member.registration;
+    fn forget(&mut self, registration: RegistrationId, reason: &str) {
         for job in self.table.remove(registration) {
             let reason = reason.to_owned();
             self.tell(job, master::Message::TaskManagerLost(registration, reason));
         }
-        member.gateway.close(CloseCode::Lost, reason);
         self.touch(Stale::Slots);
     }
 

@@ -101,6 +101,24 @@ impl Members {
         known.find_map(|(registration, known)| (known.member.id == *id).then_some(*registration))
     }
 
+    /// Whether a TaskManager is the one that has this registration, and comes back; another one of the same
+    /// name must wait for its end, or they would push each other out for ever.
+    pub(super) fn may_replace(
+        &self,
+        old: RegistrationId,
+        register: &Register,
+    ) -> Result<(), String> {
+        let old = self.known.get(&old).map(|known| &known.register);
+        match old {
+            Some(old) if (&old.host, old.pid) != (&register.host, register.pid) => Err(format!(
+                "a TaskManager `{}` is there already, process {} on `{}`; stop that one, or give this one \
+                 another name with `--name` or a data directory of its own",
+                old.id, old.pid, old.host
+            )),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn get(&self, registration: RegistrationId) -> Option<Arc<Member>> {
         self.known
             .get(&registration)

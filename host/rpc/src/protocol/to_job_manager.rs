@@ -29,7 +29,7 @@ pub enum ToJobManager {
 /// Offers the slots of a TaskManager.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Register {
-    /// Its name. One that is registered already is replaced: it has restarted.
+    /// Its name. The same process takes its place again; another one is refused while that lives.
     pub id: TaskManagerId,
     /// The name of its host, for people.
     pub host: String,
