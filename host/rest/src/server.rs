@@ -31,7 +31,7 @@ const TOKENS_INTERVAL: Duration = Duration::from_secs(2);
 pub enum StartError {
     /// The address cannot be listened on.
     #[error(
-        "listen on {address}{}; choose another address with --rest ADDR (`rest.address`)",
+        "listen on {address}{}; choose another address with --rest ADDR (`jobmanager.rest`)",
         if .source.kind() == io::ErrorKind::AddrInUse { ", which is in use" } else { "" }
     )]
     Bind {

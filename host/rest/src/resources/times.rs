@@ -82,6 +82,19 @@ pub(crate) fn attempt_timestamps(attempt: &AttemptView) -> BTreeMap<&'static str
         .into()
 }
 
+/// Where a state stands on an attempt's way.
+fn place(state: ExecutionState) -> u8 {
+    match state {
+        ExecutionState::Created => 0,
+        ExecutionState::Scheduled => 1,
+        ExecutionState::Deploying => 2,
+        ExecutionState::Initializing | ExecutionState::Reconciling => 3,
+        ExecutionState::Running => 4,
+        ExecutionState::Canceling => 5,
+        ExecutionState::Finished | ExecutionState::Canceled | ExecutionState::Failed => 6,
+    }
+}
+
 /// How long an attempt was in each state on its way to running and ending; -1 for those it was not in.
 pub(crate) fn status_duration(attempt: &AttemptView, now_ms: i64) -> BTreeMap<&'static str, i64> {
     /// The states that Flink shows here.
@@ -97,10 +110,11 @@ pub(crate) fn status_duration(attempt: &AttemptView, now_ms: i64) -> BTreeMap<&'
         let Some(entered) = attempt.reached.get(&state).copied() else {
             return NEVER;
         };
-        let later = attempt.reached.iter().filter(|(other, at)| {
-            // Two states may be reached in the same millisecond.
-            **other != state && (**at > entered || (**at == entered && attempt.state != state))
-        });
+        // Two states may be reached in the same millisecond, the one that comes first in order first.
+        let later = attempt
+            .reached
+            .iter()
+            .filter(|(other, at)| (**at, place(**other)) > (entered, place(state)));
         let left = later.map(|(_, at)| *at).min().unwrap_or(now_ms);
         (left - entered).max(0)
     };

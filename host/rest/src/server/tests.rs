@@ -280,7 +280,7 @@ fn an_address_that_cannot_be_used_is_named_with_the_way_out() {
         let address = server.address;
         let taken = format!(
             "listen on {address}, which is in use; choose another address with --rest ADDR \
-             (`rest.address`)"
+             (`jobmanager.rest`)"
         );
         assert_eq!(bind(address).await, Err(taken));
 
