@@ -128,7 +128,9 @@ impl Client {
                 "Content-Type",
                 format!("multipart/form-data; boundary={BOUNDARY}"),
             )
-            .header("Content-Length", length);
+            .header("Content-Length", length)
+            // One who is refused, for instance because of the size, hears so before it has sent anything.
+            .header("Expect", "100-continue");
         self.answer(request, SendBody::from_reader(&mut body))
     }
 
@@ -221,10 +223,14 @@ fn refused(url: &str, status: StatusCode, body: Option<&Value>) -> Failure {
         StatusCode::UNAUTHORIZED => "; set WASMILL_TOKEN to a token from `wasmill token create`",
         _ => "",
     };
-    if texts.is_empty() {
-        return Failure::failed(format!("`{url}` answered {status}{hint}"));
+    let message = match texts.is_empty() {
+        true => format!("`{url}` answered {status}{hint}"),
+        false => format!("{}{hint}", texts.join("; ")),
+    };
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Failure::unusable(message),
+        _ => Failure::failed(message),
     }
-    Failure::failed(format!("{}{hint}", texts.join("; ")))
 }
 
 /// Reads the context file, if there is one.

@@ -78,7 +78,10 @@ pub(super) fn upload_file(
     };
     let answer = client.upload("/bundles/upload", &name, watched, bytes);
     screen.erase();
-    let answer = answer?;
+    let answer = answer.map_err(|failure| match failure.exit {
+        Exit::Unusable => Failure::unusable(format!("cannot use `{shown}`: {}", failure.message)),
+        _ => failure,
+    })?;
     // Flink answers with the path at which the server keeps the file; its last part is the id.
     let stored = answer["filename"].as_str().unwrap_or_default();
     let id = stored.rsplit('/').next().unwrap_or_default();

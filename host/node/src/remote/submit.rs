@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 use ureq::http::Method;
 use wasmill_actor::{CancelToken, Clock};
+use wasmill_types::metric;
 
 use super::client::{Client, UNREACHABLE};
 use super::cluster::{job_id, upload_file};
@@ -19,11 +20,33 @@ use crate::interrupt::Interrupt;
 use crate::quantity;
 use crate::screen::Screen;
 use crate::stdout;
+use crate::summary::Summary;
 
 /// Uploads and runs the bundle.
 pub(crate) fn perform(args: &RunArgs, clock: &Clock, screen: &Screen) -> Result<Exit, Failure> {
     let client = Client::new(args.jobmanager.as_deref())?;
-    let uploaded = upload_file(&client, &args.bundle, screen);
+    let submitted = submit(args, &client, screen);
+    let job = match submitted {
+        Ok(job) => job,
+        Err(failure) if args.json => {
+            stdout::print(&Summary::refused(failure.message.clone()).json())?;
+            return Err(failure);
+        }
+        Err(failure) => return Err(failure),
+    };
+    if args.detach {
+        match args.json {
+            true => stdout::print(&json!({ "jobid": job }).to_string())?,
+            false => stdout::print(&job)?,
+        }
+        return Ok(Exit::Finished);
+    }
+    watch(args, &client, &job, clock, screen)
+}
+
+/// Uploads the bundle and starts its job, whose id is the answer.
+fn submit(args: &RunArgs, client: &Client, screen: &Screen) -> Result<String, Failure> {
+    let uploaded = upload_file(client, &args.bundle, screen);
     let bundle = uploaded.map_err(|failure| {
         // Most likely no cluster was meant.
         let nobody = args.jobmanager.is_none() && failure.message.starts_with(UNREACHABLE);
@@ -43,20 +66,8 @@ pub(crate) fn perform(args: &RunArgs, clock: &Clock, screen: &Screen) -> Result<
         &format!("/bundles/{bundle}/run"),
         &request(args),
     )?;
-    let Some(job) = job_id(&answer) else {
-        return Err(Failure::failed(format!(
-            "`{}` did not say the job's id",
-            client.url()
-        )));
-    };
-    if args.detach {
-        match args.json {
-            true => stdout::print(&json!({ "jobid": job }).to_string())?,
-            false => stdout::print(job)?,
-        }
-        return Ok(Exit::Finished);
-    }
-    watch(args, &client, job, clock, screen)
+    let nameless = || Failure::failed(format!("`{}` did not say the job's id", client.url()));
+    job_id(&answer).map(str::to_owned).ok_or_else(nameless)
 }
 
 /// What the server is asked to run.
@@ -129,6 +140,8 @@ fn end(args: &RunArgs, client: &Client, detail: &Value, screen: &Screen) -> Resu
     let error = (state == "FAILED")
         .then(|| root_cause(&exceptions))
         .flatten();
+    let bad_records = bad_records(client, detail)?;
+    let restarts = restarts(client, &job)?;
     if args.json {
         let (records_in, records_out) = records(detail);
         let summary = json!({
@@ -137,6 +150,8 @@ fn end(args: &RunArgs, client: &Client, detail: &Value, screen: &Screen) -> Resu
             "state": state,
             "records_in": records_in,
             "records_out": records_out,
+            "bad_records": bad_records,
+            "restarts": restarts,
             "seconds": number(&detail["duration"]) as f64 / 1000.0,
             "error": error,
         });
@@ -145,17 +160,68 @@ fn end(args: &RunArgs, client: &Client, detail: &Value, screen: &Screen) -> Resu
     match state.as_str() {
         "FINISHED" => {
             if !args.json && !args.quiet {
-                screen.say(&line(detail));
+                screen.say(&format!(
+                    "{}{}",
+                    line(detail),
+                    remarks(bad_records, restarts)
+                ));
             }
             Ok(Exit::Finished)
         }
-        "CANCELED" => Ok(Exit::Cancelled),
+        "CANCELED" => {
+            if !args.json && !args.quiet {
+                screen.say(&line(detail));
+            }
+            Ok(Exit::Cancelled)
+        }
         _ => {
             let name = text(&detail["name"]);
             let error = error.unwrap_or_else(|| "it has left no reason".to_owned());
             Err(Failure::failed(format!("job `{name}` failed: {error}")))
         }
     }
+}
+
+/// What is remarkable about a job that has finished.
+fn remarks(bad_records: u64, restarts: u64) -> String {
+    let mut remarks = String::new();
+    if bad_records > 0 {
+        let bad = quantity::counted(bad_records, "bad record");
+        remarks.push_str(&format!(", {bad} left out"));
+    }
+    if restarts > 0 {
+        let restarts = quantity::counted(restarts, "restart");
+        remarks.push_str(&format!(
+            ", after {restarts}: this is the complete result of the last attempt"
+        ));
+    }
+    remarks
+}
+
+/// How many records all tasks have left out.
+fn bad_records(client: &Client, detail: &Value) -> Result<u64, Failure> {
+    let job = text(&detail["jid"]);
+    let mut all = 0;
+    for vertex in detail["vertices"].as_array().into_iter().flatten() {
+        let vertex = text(&vertex["id"]);
+        let path = format!(
+            "/jobs/{job}/vertices/{vertex}/subtasks/metrics?get={}&agg=sum",
+            metric::BAD_RECORDS
+        );
+        let sums = client.get(&path)?;
+        all += sums[0]["sum"].as_f64().unwrap_or_default() as u64;
+    }
+    Ok(all)
+}
+
+/// How often the job, or a part of it, was started again.
+fn restarts(client: &Client, job: &str) -> Result<u64, Failure> {
+    let path = format!("/jobs/{job}/metrics?get={}", metric::RESTARTS);
+    let values = client.get(&path)?;
+    Ok(values[0]["value"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_default())
 }
 
 /// One line about a job.
