@@ -13,8 +13,27 @@ use wasmill_types::{JobStatus, metric};
 use super::metric::{AggregatedMetrics, MetricCollection, Reading, Value};
 use super::task_managers::find;
 use crate::api::Api;
-use crate::call::{Call, subtask};
+use crate::call::{Call, VertexOf, subtask};
 use crate::error::ApiError;
+
+/// What is counted of a task, and by the names of the operators at the ends of its chain; those between
+/// are one loop in the guest, where nobody counts.
+fn of_task_and_operators(vertex: &VertexOf, attempt: &AttemptView, api: &Api) -> Vec<Reading> {
+    let mut readings = of_task(attempt, api);
+    let counters = &attempt.counters;
+    let operators = &vertex.planned().operators;
+    let ends = [
+        (operators.first(), metric::RECORDS_IN, counters.records_in),
+        (operators.last(), metric::RECORDS_OUT, counters.records_out),
+    ];
+    readings.extend(ends.into_iter().filter_map(|(operator, name, count)| {
+        let operator = &vertex.job.graph.operator(*operator?).name;
+        // As Flink writes names where a dot ends one.
+        let operator = operator.replace([' ', '.', ':', ','], "_");
+        Some((format!("{operator}.{name}").into(), Value::Count(count)))
+    }));
+    readings
+}
 
 /// What is counted of a task; rates only while they are known.
 pub(crate) fn of_task(attempt: &AttemptView, api: &Api) -> Vec<Reading> {
@@ -86,8 +105,6 @@ pub(crate) fn of_task_manager(it: &TaskManagerView) -> Vec<Reading> {
         ("Status.JVM.Memory.Heap.Used", it.resident_bytes),
         ("Status.JVM.Memory.Heap.Committed", it.resident_bytes),
         ("Status.JVM.Memory.Heap.Max", it.hardware.physical_memory),
-        ("Status.JVM.Memory.Metaspace.Used", 0),
-        ("Status.JVM.Memory.Metaspace.Max", 0),
         ("Status.Shuffle.Netty.UsedMemory", used_bytes),
         ("Status.Shuffle.Netty.TotalMemory", network),
         ("Status.Shuffle.Netty.UsedMemorySegments", used.into()),
@@ -102,9 +119,26 @@ pub(crate) fn of_task_manager(it: &TaskManagerView) -> Vec<Reading> {
             it.memory.state.saturating_mul(slots),
         ),
     ]
+    .into_iter()
+    .chain(NOT_OF_A_JVM.map(|name| (name, 0)))
     .map(reading)
-    .into()
+    .collect()
 }
+
+/// What Flink's pages ask of every process, and only a JVM has.
+const NOT_OF_A_JVM: [&str; 11] = [
+    "Status.JVM.Memory.NonHeap.Used",
+    "Status.JVM.Memory.NonHeap.Committed",
+    "Status.JVM.Memory.NonHeap.Max",
+    "Status.JVM.Memory.Metaspace.Used",
+    "Status.JVM.Memory.Metaspace.Max",
+    "Status.JVM.Memory.Direct.Count",
+    "Status.JVM.Memory.Direct.MemoryUsed",
+    "Status.JVM.Memory.Direct.TotalCapacity",
+    "Status.JVM.Memory.Mapped.Count",
+    "Status.JVM.Memory.Mapped.MemoryUsed",
+    "Status.JVM.Memory.Mapped.TotalCapacity",
+];
 
 /// What is measured of this process and the cluster as a whole.
 fn of_process(call: &Call) -> Vec<Reading> {
@@ -126,8 +160,10 @@ fn of_process(call: &Call) -> Vec<Reading> {
         ("Status.JVM.Memory.Heap.Committed", resident),
         ("Status.JVM.Memory.Heap.Max", resident),
     ]
+    .into_iter()
+    .chain(NOT_OF_A_JVM.map(|name| (name, 0)))
     .map(reading)
-    .into()
+    .collect()
 }
 
 /// `GET /jobmanager/metrics`
@@ -179,7 +215,7 @@ pub(crate) fn vertex(call: &Call) -> Result<MetricCollection, ApiError> {
     let vertex = call.vertex()?;
     let attempts = vertex.view().subtasks.iter().map(|it| &it.current);
     let readings = attempts.flat_map(|attempt| {
-        let readings = of_task(attempt, &call.api).into_iter();
+        let readings = of_task_and_operators(&vertex, attempt, &call.api).into_iter();
         readings.map(|(name, value)| (format!("{}.{name}", attempt.id.subtask).into(), value))
     });
     Ok(MetricCollection::of(call, readings.collect()))
@@ -189,7 +225,7 @@ pub(crate) fn vertex(call: &Call) -> Result<MetricCollection, ApiError> {
 pub(crate) fn one_subtask(call: &Call) -> Result<MetricCollection, ApiError> {
     let (vertex, index) = call.subtask()?;
     let attempt = &subtask(&vertex, index).current;
-    let readings = of_task(attempt, &call.api);
+    let readings = of_task_and_operators(&vertex, attempt, &call.api);
     Ok(MetricCollection::of(call, readings))
 }
 
@@ -206,7 +242,9 @@ pub(crate) fn subtasks(call: &Call) -> Result<AggregatedMetrics, ApiError> {
     };
     let attempts = vertex.view().subtasks.iter().map(|it| &it.current);
     let attempts = attempts.filter(|attempt| wanted(attempt.id.subtask));
-    let components: Vec<_> = attempts.map(|it| of_task(it, &call.api)).collect();
+    let components: Vec<_> = attempts
+        .map(|it| of_task_and_operators(&vertex, it, &call.api))
+        .collect();
     AggregatedMetrics::of(call, &components)
 }
 

@@ -136,3 +136,40 @@ pub(crate) fn count_states(
 pub(crate) fn states(vertex: &VertexView) -> impl Iterator<Item = ExecutionState> {
     vertex.subtasks.iter().map(|subtask| subtask.current.state)
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmill_types::id::{AttemptId, JobId, VertexId};
+
+    use super::*;
+
+    #[test]
+    fn states_of_one_millisecond_come_in_their_order() {
+        use ExecutionState::{Finished, Initializing, Running};
+        for (reached, running) in [
+            (vec![(Initializing, 7), (Running, 7), (Finished, 9)], 2),
+            (vec![(Initializing, 7), (Running, 8), (Finished, 8)], 0),
+            (vec![(Initializing, 7), (Running, 8)], 2),
+            (vec![(Initializing, 7)], NEVER),
+        ] {
+            let attempt = AttemptView {
+                id: AttemptId {
+                    job: JobId(1),
+                    vertex: VertexId(0),
+                    subtask: 0,
+                    attempt: 0,
+                },
+                state: reached.last().unwrap().0,
+                reached: reached.iter().copied().collect(),
+                location: None,
+                counters: Default::default(),
+                failure: None,
+            };
+            assert_eq!(
+                status_duration(&attempt, 10)["RUNNING"],
+                running,
+                "{reached:?}"
+            );
+        }
+    }
+}

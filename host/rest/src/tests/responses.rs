@@ -127,6 +127,14 @@ fn metrics_are_listed_picked_and_put_together() {
                 "/subtasks/1/metrics?get=numRecordsIn",
                 json!([{"id": "numRecordsIn", "value": "400"}]),
             ),
+            (
+                "/subtasks/1/metrics?get=count.numRecordsIn",
+                json!([{"id": "count.numRecordsIn", "value": "400"}]),
+            ),
+            (
+                "/metrics?get=0.count.numRecordsIn",
+                json!([{"id": "0.count.numRecordsIn", "value": "300"}]),
+            ),
             ("/subtasks/metrics?get=numRecordsIn", both),
             (
                 "/subtasks/metrics?get=numRecordsIn&agg=MIN,sum",
