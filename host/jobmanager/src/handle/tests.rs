@@ -15,7 +15,7 @@ use wasmill_types::{ExecutionState, FailureKind};
 use super::*;
 use crate::fixture;
 use crate::restart::Strategy;
-use rig::{CALL, ONCE, Rig, attempt, boom, on_runtime};
+use rig::{CALL, ONCE, Rig, attempt, boom, on_runtime, register};
 
 #[test]
 fn an_uploaded_bundle_runs_for_its_tenant_and_stays_while_it_is_needed() {
@@ -415,5 +415,24 @@ fn a_task_manager_registers_under_its_own_name_only() {
         };
         let stale = fake.job_manager.call(unknown, CALL).await;
         assert_eq!(stale, Ok(Acknowledged::Stale));
+    });
+}
+
+#[test]
+fn a_second_process_of_a_name_waits_for_the_end_of_the_first() {
+    on_runtime(async {
+        let rig = Rig::new(Options::default());
+        let first = rig.task_manager("a", 1).await;
+        let mut other = register("a", 1);
+        other.pid = 2;
+        let refused = first.job_manager.call(other, CALL).await.unwrap_err();
+        let told = refused.to_string();
+        assert!(
+            told.contains("a TaskManager `a` is there already, process 1 on `a`"),
+            "{told}"
+        );
+        // The same process comes back.
+        let again = first.job_manager.call(register("a", 1), CALL).await;
+        assert_ne!(again.unwrap().registration, first.registration);
     });
 }

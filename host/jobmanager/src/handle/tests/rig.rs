@@ -117,21 +117,11 @@ impl Rig {
             handler: Arc::new(Notes(notes)) as Arc<dyn Handler<ToTaskManager>>,
             blobs: Arc::new(NoBlobs),
         };
-        let node = Node::TaskManager(id.clone());
+        let node = Node::TaskManager(id);
         let itself = Gateway::local(node.clone(), Node::JobManager, services, self.clock.clone());
         let services = self.handle.services(itself.clone());
         let job_manager = Gateway::local(Node::JobManager, node, services, self.clock.clone());
-        let register = Register {
-            id,
-            host: name.to_owned(),
-            data: None,
-            version: "0".to_owned(),
-            pid: 1,
-            slots,
-            memory: SlotMemory::default(),
-            hardware: Hardware::default(),
-        };
-        let registered = job_manager.call(register, CALL).await.unwrap();
+        let registered = job_manager.call(register(name, slots), CALL).await.unwrap();
         Fake {
             registration: registered.registration,
             job_manager,
@@ -170,6 +160,20 @@ impl Rig {
 
     pub(super) async fn until_status(&self, job: JobId, status: JobStatus) -> Arc<JobView> {
         self.until(job, |view| view.status == status).await
+    }
+}
+
+/// What a TaskManager says when it registers.
+pub(super) fn register(name: &str, slots: u32) -> Register {
+    Register {
+        id: name.parse().unwrap(),
+        host: name.to_owned(),
+        data: None,
+        version: "0".to_owned(),
+        pid: 1,
+        slots,
+        memory: SlotMemory::default(),
+        hardware: Hardware::default(),
     }
 }
 
