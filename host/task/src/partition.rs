@@ -190,8 +190,17 @@ impl ResultPartition {
 
     fn send_frame(&mut self, index: usize) -> Result<(), TaskFailure> {
         let channel = &mut self.channels[index];
-        let empty = channel.sender.spare().unwrap_or_default();
-        let frame = std::mem::replace(&mut channel.frame, empty);
+        let mut next = channel.sender.spare().unwrap_or_default();
+        if is_full(&channel.frame, self.frame_bytes) {
+            // The next one will most likely be full too: growing by doubling would copy it again and again
+            // and end with up to twice the memory that a buffer stands for. An eighth more than a full
+            // frame is room for the record that fills it.
+            let room = self.frame_bytes + self.frame_bytes / 8;
+            if next.data.capacity() < room {
+                next.data.reserve_exact(room);
+            }
+        }
+        let frame = std::mem::replace(&mut channel.frame, next);
         self.send(index, Element::Batch(frame))
     }
 

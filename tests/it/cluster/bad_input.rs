@@ -196,7 +196,7 @@ fn a_bundle_that_cannot_be_used_is_refused_in_the_words_of_the_command_line() {
         assert_eq!(status, 400, "{name}: {answer}");
         let there = error(&answer);
         assert!(there.ends_with(words), "{name}:\n{there}\n{words}");
-        let client = cluster.client(["upload"]).arg(&path).end().with_code(1);
+        let client = cluster.client(["upload"]).arg(&path).end().with_code(2);
         assert!(
             client.error().ends_with(words),
             "{name}: {}",
@@ -210,7 +210,7 @@ fn a_bundle_that_cannot_be_used_is_refused_in_the_words_of_the_command_line() {
 fn a_program_that_does_not_come_to_its_graph_is_not_waited_for() {
     let cluster = Cluster::start("");
     let run = cluster.client(["run", "--detach"]).arg(bundle("evil/spin"));
-    let ended = run.args(["--", "--in", "describe"]).end().with_code(1);
+    let ended = run.args(["--", "--in", "describe"]).end().with_code(2);
     ended.error_with(&["wasm.describe-deadline"]);
     assert_eq!(cluster.get("/jobs")["jobs"], json!([]));
 }
