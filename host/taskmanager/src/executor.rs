@@ -34,6 +34,9 @@ use crate::splits::SplitReply;
 /// How many messages wait for the executor before their senders do.
 const MAILBOX: usize = 1_024;
 
+/// How many questions wait for the moment in which the executor hears that it is registered.
+const MAX_EARLY: usize = 256;
+
 /// What the executor works with.
 pub struct Environment {
     /// The way to the JobManager.
@@ -129,6 +132,8 @@ pub fn start(options: Options, environment: Environment) -> (Handle, Actor<()>) 
         rng: environment.rng.fork(2),
         outbox: Outbox::default(),
         job_manager: None,
+        is_registering: false,
+        early: Vec::new(),
         alone_until: None,
         waiting: Vec::new(),
         stopping: None,
@@ -200,6 +205,10 @@ struct Executor {
     outbox: Outbox,
     /// While registered.
     job_manager: Option<(JobManager, RegistrationId)>,
+    /// A registration has been asked for, and there is no answer yet.
+    is_registering: bool,
+    /// What the JobManager has asked meanwhile; at most [`MAX_EARLY`].
+    early: Vec<(ToTaskManager, Reply<Result<Answer, Refused>>)>,
     /// Without a JobManager: how long tasks run on.
     alone_until: Option<Duration>,
     /// Who waits until nothing runs.
@@ -246,17 +255,24 @@ impl Executor {
 
     fn apply(&mut self, message: Message) {
         match message {
+            Message::Ask(message, reply) if self.is_early() => self.early.push((message, reply)),
             Message::Ask(message, reply) => self.asked(message, reply),
             Message::NotDeployed(attempts, refused) => self.not_deployed(&attempts, &refused),
             Message::Changed(attempt, change) => self.changed(attempt, change),
             Message::NextSplit(attempt, reply) => self.next_split(attempt, reply),
             Message::Clear(reply) => {
                 self.leave_jobs();
+                self.refuse_early();
+                self.is_registering = true;
                 self.waiting.push(reply);
             }
             Message::Linked(job_manager, registration) => {
                 self.job_manager = Some((job_manager, registration));
                 self.alone_until = None;
+                self.is_registering = false;
+                for (message, reply) in std::mem::take(&mut self.early) {
+                    self.asked(message, reply);
+                }
             }
             Message::Lost(registration) => self.lost(registration),
             Message::Answered(number, answer) => self.answered(number, answer),
@@ -265,6 +281,8 @@ impl Executor {
             Message::Stop(reply) => self.stop(reply),
             Message::Deregistered => {
                 self.job_manager = None;
+                self.is_registering = false;
+                self.refuse_early();
                 self.leave_jobs();
                 if let Some(stopping) = &mut self.stopping {
                     stopping.is_deregistered = true;
@@ -272,6 +290,19 @@ impl Executor {
                 // Only now: what the link holds would tell the JobManager of an end before we have.
                 self.link.abort();
             }
+        }
+    }
+
+    /// Whether the JobManager knows of the registration already and we do not: what it asks then must wait
+    /// for a moment, and not be refused.
+    fn is_early(&self) -> bool {
+        self.is_registering && self.stopping.is_none() && self.early.len() < MAX_EARLY
+    }
+
+    /// The registration that was asked for has not come.
+    fn refuse_early(&mut self) {
+        for (_, reply) in self.early.drain(..) {
+            reply.give(Err(Refused::NotRegistered));
         }
     }
 
