@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 
 use wasmill_network::endpoint::CloseCode;
 use wasmill_rpc::protocol::{
-    Acknowledged, Deregister, Hardware, Heartbeat, NextSplit, Register, SlotMemory, TaskCounters,
-    TaskReport, ToTaskManager,
+    Acknowledged, Deregister, Heartbeat, NextSplit, TaskCounters, TaskReport, ToTaskManager,
 };
 use wasmill_types::id::RegistrationId;
 use wasmill_types::{ExecutionState, FailureKind};
@@ -383,16 +382,6 @@ fn a_task_manager_registers_under_its_own_name_only() {
     on_runtime(async {
         let rig = Rig::new(Options::default());
         let fake = rig.task_manager("a", 1).await;
-        let register = |name: &str, slots| Register {
-            id: name.parse().unwrap(),
-            host: name.to_owned(),
-            data: None,
-            version: "0".to_owned(),
-            pid: 1,
-            slots,
-            memory: SlotMemory::default(),
-            hardware: Hardware::default(),
-        };
         for (request, expected) in [
             (
                 register("b", 1),

@@ -169,6 +169,28 @@ fn a_job_over_two_task_managers_ends_with_all_its_records() {
 }
 
 #[test]
+fn what_is_asked_before_the_registration_is_known_here_is_done_after_it() {
+    run(async {
+        let rig = Rig::new("log", Some(100), |_| {}).await;
+        rig.notes.holds.store(true, Ordering::Release);
+        rig.notes.hang_up(false);
+        rig.notes.held.notified().await;
+        let prepare = Prepare {
+            leader: LEADER,
+            job: rig.job.clone(),
+        };
+        let later = async {
+            // The executor has taken what was asked before it answers this.
+            let status = rig.manager.handle.status().await.unwrap();
+            assert_eq!(status.registration, None);
+            rig.notes.let_in.notify_one();
+        };
+        let (prepared, ()) = tokio::join!(rig.manager.gateway.call(prepare, SOON), later);
+        assert!(!prepared.unwrap().sources.is_empty());
+    });
+}
+
+#[test]
 fn a_job_that_is_released_leaves_its_log() {
     run(async {
         let memory = Arc::new(Memory::default());
