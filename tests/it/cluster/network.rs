@@ -34,11 +34,12 @@ impl Busy {
         }
     }
 
-    /// Waits for a failure of the job.
+    /// Waits for a failure of the job; what is only its consequence may be told first, for a moment.
     fn failure(&self) -> Value {
         self.cluster.wait("the job to notice", || {
             let newest = newest(&self.cluster, &self.job);
-            (!newest.is_null()).then_some(newest)
+            let is_cause = newest["failureLabels"]["kind"] != "consequence";
+            (!newest.is_null() && is_cause).then_some(newest)
         })
     }
 
