@@ -55,6 +55,7 @@ where
         let stop = CancelToken::new();
         listen(&stop)?;
         if keeper == Keeper::Parent {
+            leave_session();
             outlive_nobody(&stop)?;
         }
         work(stop).await
@@ -92,6 +93,16 @@ fn listen(stop: &CancelToken) -> Result<(), Failure> {
         std::process::exit(Exit::Cancelled.code().into());
     }));
     Ok(())
+}
+
+/// Makes the process a session of its own. Linux shares the processor between sessions before it shares it
+/// between threads (`sched_autogroup`), so a JobManager gets its half also beside a TaskManager with 200 busy
+/// tasks. A process of a user stays in the user's session, for its terminal has to reach it.
+fn leave_session() {
+    if let Err(error) = rustix::process::setsid() {
+        // Whoever leads a group of processes has been given a place of its own already.
+        tracing::debug!(%error, "stay in the session of the parent");
+    }
 }
 
 /// Cancels the token when the parent has ended.

@@ -25,6 +25,14 @@ fn url(cluster: &Running) -> String {
     rest.split(';').next().unwrap().to_owned()
 }
 
+/// The session of a process, which is named after the one that made it.
+fn session_of(process: &str) -> String {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // Behind the command: the state, the parent, the group, the session.
+    let (_, behind) = text.rsplit_once(") ").unwrap();
+    behind.split(' ').nth(3).unwrap().to_owned()
+}
+
 #[test]
 fn a_cluster_of_one_command_runs_a_job_and_ends_with_ctrl_c() {
     let dir = TempDir::new().unwrap();
@@ -36,7 +44,12 @@ fn a_cluster_of_one_command_runs_a_job_and_ends_with_ctrl_c() {
     let listed: Value = listed.end().with_code(0).summary();
     let found = listed["taskmanagers"].as_array().unwrap();
     assert_eq!(found.len(), 2, "{listed}");
-    assert_eq!(processes_of(&place).len(), 3);
+    let processes = processes_of(&place);
+    assert_eq!(processes.len(), 3);
+    for process in processes {
+        let (number, _) = process.split_once(' ').unwrap();
+        assert_eq!(session_of(number), number, "{process}");
+    }
 
     let texts = texts(dir.path(), 2, 500);
     let output = dir.path().join("counts");

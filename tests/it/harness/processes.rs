@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-/// The command lines that name a directory, or something in it; the calling process is not among them.
+/// The processes whose command lines name a directory, or something in it, each as its number and its command
+/// line; the calling process is not among them.
 pub(crate) fn processes_of(dir: &Path) -> Vec<String> {
     let dir = dir
         .to_str()
@@ -12,7 +13,8 @@ pub(crate) fn processes_of(dir: &Path) -> Vec<String> {
     let lines = entries.filter_map(|entry| {
         // What has ended meanwhile, or is no process, has no command line.
         let line = fs::read(entry.path().join("cmdline")).ok()?;
-        Some(String::from_utf8_lossy(&line).replace('\0', " "))
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        Some(format!("{} {line}", entry.file_name().to_string_lossy()))
     });
     lines.filter(|line| line.contains(dir)).collect()
 }
