@@ -154,7 +154,7 @@ impl Call {
         self.bytes().await.map(drop)
     }
 
-    /// The body as JSON.
+    /// The body as a JSON object.
     pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
         let bytes = self.bytes().await?;
         let bytes = if bytes.trim_ascii().is_empty() {
@@ -162,6 +162,12 @@ impl Call {
         } else {
             bytes
         };
+        // A list of values would pass for an object whose fields have no names.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(ApiError::bad_request(
+                "the body is not as it must be: it has to be a JSON object, for instance {}",
+            ));
+        }
         serde_json::from_slice(&bytes).map_err(|error| {
             ApiError::bad_request(format!("the body is not as it must be: {error}"))
         })

@@ -81,10 +81,15 @@ fn of_job(job: &JobView, now_ms: i64) -> Vec<Reading> {
         _ => 0,
     };
     let millis = |millis: i64| Value::Count(u64::try_from(millis).unwrap_or_default());
+    // What Flink says of a job that has ended.
+    let unless_over = |since_ms: i64| match job.status.is_terminal() {
+        true => Value::Measure(-1.0),
+        false => millis(since_ms),
+    };
     vec![
         (metric::RESTARTS.into(), Value::Count(job.restarts.into())),
-        ("uptime".into(), millis(up_ms)),
-        ("downtime".into(), millis(restarting_ms)),
+        ("uptime".into(), unless_over(up_ms)),
+        ("downtime".into(), unless_over(restarting_ms)),
         ("runningTime".into(), millis(up_ms)),
         ("restartingTime".into(), millis(restarting_ms)),
     ]

@@ -129,6 +129,9 @@ fn what_cannot_be_run_is_refused_before_the_cluster_is_asked() {
                 r#"{"programArgsList":"x"}"#,
                 "body is not as it must be",
             ),
+            (run.clone(), "[]", "it has to be a JSON object"),
+            (run.clone(), " [1]", "it has to be a JSON object"),
+            (run.clone(), "null", "it has to be a JSON object"),
             (run.clone(), r#"{"jobId":"xyz"}"#, "32 hexadecimal digits"),
             (run.clone(), r#"{"savepointPath":"s3://x"}"#, "savepoint"),
             (

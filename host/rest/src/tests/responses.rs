@@ -164,6 +164,27 @@ fn metrics_are_listed_picked_and_put_together() {
 }
 
 #[test]
+fn a_job_that_has_ended_is_neither_up_nor_down() {
+    run(async {
+        let fixture = Fixture::open();
+        for (job, up, down) in [
+            (RUNNING, "59980", "0"),
+            (FAILED, "-1", "-1"),
+            (FINISHED, "-1", "-1"),
+        ] {
+            let (_, body) = fixture
+                .get(&format!("/jobs/{job}/metrics?get=uptime,downtime"))
+                .await;
+            let expected = json!([
+                {"id": "uptime", "value": up},
+                {"id": "downtime", "value": down},
+            ]);
+            assert_eq!(body, expected, "{job}");
+        }
+    });
+}
+
+#[test]
 fn exceptions_are_bounded_and_filtered() {
     run(async {
         let fixture = Fixture::open();
