@@ -37,7 +37,7 @@ pub(crate) fn perform(args: &TokenArgs, clock: &Clock) -> Result<Exit, Failure> 
 fn join(args: &TokenJoinArgs, clock: &Clock) -> Result<(), Failure> {
     let token = match &args.data_dir {
         Some(dir) => {
-            let authority = Authority::open(dir, clock.now_ms());
+            let authority = Authority::existing(dir, clock.now_ms());
             let authority = authority.map_err(|error| Failure::failed(story(&error)))?;
             authority.tokens().issue(clock.now_ms(), args.ttl).reveal()
         }

@@ -45,6 +45,20 @@ impl Authority {
         })
     }
 
+    /// Opens the authority of a data directory in which a JobManager has made one.
+    ///
+    /// # Errors
+    /// As [`Authority::open`], and when there is none.
+    pub fn existing(data_dir: &Path, now_ms: i64) -> Result<Self, IdentityError> {
+        let dir = data_dir.join(DIR);
+        let made = [KEY_FILE, CERTIFICATE_FILE].map(|name| dir.join(name));
+        if !made.iter().any(|path| path.exists()) {
+            let data_dir = data_dir.to_owned();
+            return Err(IdentityError::NoCluster { data_dir });
+        }
+        Self::open(data_dir, now_ms)
+    }
+
     /// The cluster's identity.
     pub fn cluster(&self) -> Fingerprint {
         Fingerprint::of(&self.certificate)

@@ -44,12 +44,22 @@ pub enum CertificateError {
     /// Not a certificate.
     #[error("the presented certificate cannot be read")]
     Unreadable,
-    /// Another authority, or none, has made it.
+    /// Another authority, or none, has made that of a node that connects.
     #[error(
         "the presented certificate is not from the authority of cluster {cluster}; \
          that node has to join this cluster with a token of this JobManager"
     )]
     Foreign {
+        /// The cluster of the side that checks.
+        cluster: Fingerprint,
+    },
+    /// Another authority, or none, has made that of a node that was connected to.
+    #[error(
+        "the presented certificate is not from the authority of cluster {cluster}, which the node that \
+         connects means; give that node the address of a JobManager of cluster {cluster}, or a join token of \
+         the one that it has reached"
+    )]
+    Elsewhere {
         /// The cluster of the side that checks.
         cluster: Fingerprint,
     },
@@ -181,7 +191,7 @@ pub(crate) fn check(
         None,
         None,
     );
-    verified.map_err(|error| explain(&error, authority, now_ms))?;
+    verified.map_err(|error| explain(&error, authority, usage, now_ms))?;
     let mut names = parsed.valid_uri_names();
     let node = names.next().and_then(Node::from_uri);
     node.filter(|_| names.next().is_none())
@@ -196,7 +206,13 @@ pub(super) fn is_for_key(certificate: &CertificateDer<'_>, key: &KeyPair) -> boo
     })
 }
 
-fn explain(error: &PkiError, authority: &CertificateDer<'_>, now_ms: i64) -> CertificateError {
+fn explain(
+    error: &PkiError,
+    authority: &CertificateDer<'_>,
+    usage: Usage,
+    now_ms: i64,
+) -> CertificateError {
+    let cluster = Fingerprint::of(authority);
     let ms = |time: &UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX / 1_000) * 1_000;
     match error {
         PkiError::CertExpired { not_after, .. } => CertificateError::Expired {
@@ -210,8 +226,9 @@ fn explain(error: &PkiError, authority: &CertificateDer<'_>, now_ms: i64) -> Cer
         // All authorities have the same name, so those of other clusters fail at the signature.
         PkiError::UnknownIssuer
         | PkiError::InvalidSignatureForPublicKey
-        | PkiError::CaUsedAsEndEntity => CertificateError::Foreign {
-            cluster: Fingerprint::of(authority),
+        | PkiError::CaUsedAsEndEntity => match usage {
+            Usage::Server => CertificateError::Elsewhere { cluster },
+            Usage::Client => CertificateError::Foreign { cluster },
         },
         PkiError::RequiredEkuNotFoundContext(_) | PkiError::EmptyEkuExtension => {
             CertificateError::OtherUse

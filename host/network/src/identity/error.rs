@@ -51,6 +51,15 @@ pub enum IdentityError {
         /// The key's file.
         path: PathBuf,
     },
+    /// No JobManager has ever run with the data directory.
+    #[error(
+        "`{data_dir}` is not the data directory of a JobManager; start one with it first, or name the \
+         directory of the one that runs"
+    )]
+    NoCluster {
+        /// The directory.
+        data_dir: PathBuf,
+    },
     /// A certificate is not usable.
     #[error("use the certificate `{path}`")]
     Certificate {

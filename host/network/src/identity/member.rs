@@ -118,7 +118,7 @@ fn check_admission(key: &KeyPair, got: &Admission, now_ms: i64) -> Result<Node, 
     let authority = CertificateDer::from(&got.authority[..]);
     let cluster = got.cluster;
     if Fingerprint::of(&authority) != cluster {
-        return Err(CertificateError::Foreign { cluster });
+        return Err(CertificateError::Elsewhere { cluster });
     }
     let found = certificate::check(&certificate, &authority, Usage::Client, now_ms)?;
     let expected = Node::TaskManager(got.id.clone());

@@ -153,7 +153,13 @@ fn certificates_are_good_for_their_cluster_use_and_time() {
             root,
             Usage::Client,
             NOW,
-            Err("is not from the authority of cluster"),
+            Err("that node has to join this cluster"),
+        ),
+        (
+            &foreign,
+            Usage::Server,
+            NOW,
+            Err("or a join token of the one that it has reached"),
         ),
         (&garbage, Usage::Client, NOW, Err("cannot be read")),
     ] {

@@ -253,7 +253,7 @@ impl Servers {
                 let is_it = |other: &&CertificateDer<'_>| Fingerprint::of(other) == *cluster;
                 let cluster = *cluster;
                 let authority = chain.iter().find(is_it);
-                let authority = authority.ok_or(CertificateError::Foreign { cluster })?;
+                let authority = authority.ok_or(CertificateError::Elsewhere { cluster })?;
                 (authority.as_ref(), &Node::JobManager)
             }
         };
