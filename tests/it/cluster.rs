@@ -12,9 +12,11 @@ mod rest;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io::Read as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Cluster, Wasmill, bundle, parts};
 
@@ -183,6 +185,36 @@ fn a_watched_run_ends_as_its_job_does() {
         (&"FINISHED".into(), &100.into())
     );
     assert_eq!(counts(&output), embedded(cluster.dir(), &texts));
+    // What was run is not what was uploaded to be kept.
+    assert_eq!(cluster.get("/bundles")["files"], json!([]));
+}
+
+#[test]
+fn a_run_says_that_it_waits_for_slots() {
+    let cluster = Cluster::start("");
+    let nowhere = cluster.dir().join("nowhere");
+    let run = cluster
+        .client(["run", "--json", "--parallelism", "2"])
+        .arg(bundle("word-count"))
+        .args(["--", "--input", "/", "--output"])
+        .arg(&nowhere);
+    let running = run.start().until("waits for slots: it needs 2 slots");
+    let ended = running.signalled("INT").with_code(130);
+    assert_eq!(ended.summary()["state"], "CANCELED");
+}
+
+#[test]
+fn control_c_before_there_is_a_job_is_answered() {
+    // A server that takes the upload and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let run = Wasmill::new(["run", "--json", "--jobmanager", &url]);
+    let running = run.arg(bundle("word-count")).start();
+    let (mut connection, _) = silent.accept().unwrap();
+    connection.read_exact(&mut [0; 4]).unwrap();
+    let ended = running.signalled("INT").with_code(130);
+    assert_eq!(ended.summary()["state"], "CANCELED");
+    assert!(ended.stderr.contains("wasmill list"), "{}", ended.stderr);
 }
 
 #[test]

@@ -81,6 +81,14 @@ pub(crate) fn story(error: &(dyn Error + 'static)) -> String {
     story
 }
 
+/// A socket of a node that cannot be opened, with the flag and the key that choose its address.
+pub(crate) fn unusable_address(error: &(dyn Error + 'static), flag: &str, key: &str) -> Failure {
+    Failure::failed(format!(
+        "{}; it is chosen with {flag} ADDR (`{key}`)",
+        story(error)
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt;

@@ -31,7 +31,7 @@ use wasmill_types::id::TaskManagerId;
 use crate::addresses::Addresses;
 use crate::cli::JobManagerArgs;
 use crate::config::{Config, Provider};
-use crate::failure::{Exit, Failure, story};
+use crate::failure::{Exit, Failure, story, unusable_address};
 use crate::lifetime::{self, Keeper};
 use crate::places::{self, Held};
 use crate::programs;
@@ -112,7 +112,7 @@ struct Listening {
 }
 
 impl Start<'_> {
-    async fn run(self, stop: CancelToken) -> Result<Exit, Failure> {
+    async fn run(mut self, stop: CancelToken) -> Result<Exit, Failure> {
         let authority = Authority::open(&self.place.path, self.clock.now_ms());
         let authority = Arc::new(authority.map_err(|error| Failure::failed(story(&error)))?);
         let Listening {
@@ -147,6 +147,7 @@ impl Start<'_> {
             let dir = self.place.path.display();
             Failure::failed(format!("write the addresses to `{dir}`: {error}"))
         })?;
+        self.place.keep();
         self.screen.say(&format!(
             "JobManager runs: REST at http://{}, TaskManagers join at {rpc}",
             addresses.rest
@@ -265,7 +266,8 @@ impl Start<'_> {
                 endpoint::Options::default(),
                 &self.clock,
             );
-            let (endpoint, listener) = listening.map_err(|error| failed(&error))?;
+            let (endpoint, listener) =
+                listening.map_err(|error| unusable_address(&error, "--rpc", "jobmanager.rpc"))?;
             let bound = endpoint
                 .local_addr()
                 .map_err(|error| Failure::failed(format!("ask for the rpc address: {error}")))?;
@@ -281,7 +283,7 @@ impl Start<'_> {
                 Err(OpenError::InUse { .. }) if attempts > 0 => {
                     endpoint.close("the port is taken for TCP").await;
                 }
-                Err(error) => return Err(failed(&error)),
+                Err(error) => return Err(unusable_address(&error, "--rpc", "jobmanager.rpc")),
             }
         }
     }

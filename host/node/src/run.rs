@@ -28,16 +28,17 @@ use crate::screen::Screen;
 use crate::settings::Settings;
 use crate::stdout;
 use crate::submission::Submission;
-use crate::summary::{Counts, Ran, State, Summary};
+use crate::summary::{self, Counts, Ran, State, Summary};
 
 /// Runs the job to its end.
 pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Exit, Failure> {
-    let interrupt = Interrupt::install(screen.clone(), clock.clone());
-    let settings = settings(&args);
     let shown = Shown {
         json: args.json,
         quiet: args.quiet,
     };
+    let farewell = summary::farewell(args.json, args.quiet, screen, "stopped before the job ran");
+    let interrupt = Interrupt::install(screen.clone(), clock.clone(), farewell);
+    let settings = settings(&args);
     let submission = Submission::local(args.bundle.clone(), args.args.clone(), settings.clone());
     let checked = check(&submission, clock.clone());
     let (bundle, spec, graph) = checked.map_err(|failure| shown.refuse(failure))?;

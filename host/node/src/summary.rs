@@ -9,6 +9,8 @@ use wasmill_jobmanager::view::JobView;
 use wasmill_types::id::{JobId, TenantId};
 
 use crate::quantity;
+use crate::screen::Screen;
+use crate::stdout;
 
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -84,6 +86,26 @@ impl Counts {
     }
 }
 
+/// What a command says that is stopped before it had a job.
+pub(crate) fn farewell(
+    json: bool,
+    quiet: bool,
+    screen: &Screen,
+    said: &'static str,
+) -> impl Fn() + Send + Sync + 'static {
+    let screen = screen.clone();
+    move || {
+        screen.erase();
+        if json {
+            // Who cannot be told is not waited for: the process ends.
+            let _told = stdout::print(&Summary::of_nothing(State::Canceled, None).json());
+        }
+        if !quiet {
+            screen.say(said);
+        }
+    }
+}
+
 impl Summary {
     /// The summary of a job with its last counters.
     pub(crate) fn new(
@@ -111,18 +133,22 @@ impl Summary {
 
     /// The summary of what never became a job.
     pub(crate) fn refused(error: String) -> Self {
+        Self::of_nothing(State::Failed, Some(error))
+    }
+
+    fn of_nothing(state: State, error: Option<String>) -> Self {
         Self {
             job: None,
             jobid: None,
             tenant: TenantId::default().to_string(),
-            state: State::Failed,
+            state,
             records_in: 0,
             bytes_in: 0,
             records_out: 0,
             bad_records: 0,
             seconds: 0.0,
             first_record_ms: None,
-            error: Some(error),
+            error,
             elapsed: Duration::ZERO,
         }
     }

@@ -27,7 +27,7 @@ use wasmill_wasm::{Engine, EngineOptions, Limits};
 
 use crate::cli::TaskManagerArgs;
 use crate::config::Config;
-use crate::failure::{Exit, Failure, story};
+use crate::failure::{Exit, Failure, story, unusable_address};
 use crate::lifetime::{self, Keeper};
 use crate::places::{self, Held};
 use crate::programs::{self, Programs};
@@ -117,7 +117,7 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    async fn run(self, stop: CancelToken) -> Result<Exit, Failure> {
+    async fn run(mut self, stop: CancelToken) -> Result<Exit, Failure> {
         let job_manager = seams::resolve(&self.config.taskmanager.jobmanager)
             .await
             .map_err(Failure::unusable)?;
@@ -136,6 +136,7 @@ impl Start<'_> {
         let (handle, mut actor) = executor::start(options, environment.0);
         control.serve(handle.clone());
         let _metrics = metrics.map(|metrics| metrics.serve(handle.clone(), self.screen, &stop));
+        self.place.keep();
         self.screen.say(&format!(
             "TaskManager `{}` with {} slots runs; its data plane is at {data}, its JobManager at {job_manager}",
             self.id, self.config.taskmanager.slots
@@ -177,7 +178,7 @@ impl Start<'_> {
             endpoint::Options::default(),
             &self.clock,
         );
-        listening.map_err(|error| Failure::failed(story(&error)))
+        listening.map_err(|error| unusable_address(&error, "--data", "taskmanager.data"))
     }
 
     fn plane(&self, endpoint: &Endpoint) -> DataPlane {

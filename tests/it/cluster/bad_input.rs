@@ -227,6 +227,11 @@ fn arguments_that_no_program_can_be_given_are_refused() {
         assert_eq!(status, 400, "{answer}");
         assert!(error(&answer).contains("shorter"), "{answer}");
     }
+    for body in [json!([]), json!("x"), json!(null)] {
+        let (status, answer) = cluster.request("POST", &run, Some(&body));
+        assert_eq!(status, 400, "{body}: {answer}");
+        assert!(error(&answer).contains("JSON object"), "{answer}");
+    }
     assert_eq!(cluster.get("/jobs")["jobs"], json!([]));
 }
 

@@ -11,7 +11,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::{submit, texts};
-use crate::harness::{Cluster, root};
+use crate::harness::{Cluster, bundle, root};
 
 /// What every answer is checked for.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
@@ -69,7 +69,8 @@ fn of_a_job(cluster: &Cluster) -> String {
     assert_eq!(cluster.until(&job, &["FINISHED", "FAILED"]), "FINISHED");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let vertex = text(&cluster.get(&format!("/jobs/{job}"))["vertices"][0]["id"]);
-    let bundle = text(&cluster.get("/bundles")["files"][0]["id"]);
+    let upload = cluster.client(["upload"]).arg(bundle("word-count")).end();
+    let bundle = upload.with_code(0).stdout.trim().to_owned();
     format!(
         "[parameters]\n\"path.jobid\" = \"{job}\"\n\"path.vertexid\" = \"{vertex}\"\n\"path.jarid\" = \"{bundle}\"\n\
          \"path.taskmanagerid\" = \"tm-1\"\n\"path.subtaskindex\" = 0\n\"path.attempt\" = 0\n"

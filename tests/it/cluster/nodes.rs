@@ -3,6 +3,8 @@
 //! Different versions and clocks that are too far apart are tested over real connections in
 //! `host/network/src/endpoint/tests.rs` and `host/rpc/src/control/tests.rs`.
 
+use std::fs;
+
 use tempfile::TempDir;
 
 use crate::harness::{Cluster, Wasmill};
@@ -14,15 +16,20 @@ const NOBODY: &str = "127.0.0.1:9";
 fn a_taken_port_is_named_by_who_wants_it_too() {
     let cluster = Cluster::start("");
     let rest = cluster.url.strip_prefix("http://").unwrap();
-    for (rest, rpc, taken) in [
-        (rest, "127.0.0.1:0", rest),
-        ("127.0.0.1:0", &cluster.rpc, &cluster.rpc),
+    for (rest, rpc, taken, flag) in [
+        (rest, "127.0.0.1:0", rest, "--rest"),
+        ("127.0.0.1:0", &cluster.rpc, &cluster.rpc, "--rpc"),
     ] {
         let dir = TempDir::new().unwrap();
-        let second = Wasmill::new(["jobmanager", "--rest", rest, "--rpc", rpc, "--data-dir"]);
-        let ended = second.arg(dir.path()).end().with_code(1);
-        ended.error_with(&[taken, "choose another"]);
-        assert!(!dir.path().join("addresses.json").exists());
+        let (empty, new) = (dir.path().join("empty"), dir.path().join("new"));
+        fs::create_dir(&empty).unwrap();
+        for home in [&empty, &new] {
+            let second = Wasmill::new(["jobmanager", "--rest", rest, "--rpc", rpc, "--data-dir"]);
+            let ended = second.arg(home).end().with_code(1);
+            ended.error_with(&[taken, "choose another", flag]);
+        }
+        assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
+        assert!(!new.exists());
     }
     let home = cluster.home("jobmanager");
     let second = Wasmill::new([
@@ -66,7 +73,7 @@ fn a_task_manager_that_may_not_join_hears_why_and_the_job_manager_tells_too() {
             "of another cluster",
             other.token.as_str(),
             1,
-            "is not from the authority of cluster",
+            "or a join token of the one that it has reached",
         ),
         ("cut short", text, 2, "join token"),
         ("of a client", &admin, 2, "is not a join token"),
@@ -76,6 +83,7 @@ fn a_task_manager_that_may_not_join_hears_why_and_the_job_manager_tells_too() {
         assert_eq!(ended.code, Some(code), "{case}: {}", ended.stderr);
         ended.error_with(&[told]);
         assert!(!ended.stderr.contains(token), "{case}: {}", ended.stderr);
+        assert!(!cluster.home(name).exists(), "{case}");
     }
     cluster.wait("the JobManager to tell of the refusal", || {
         let logged = cluster.logged("jobmanager");
@@ -99,4 +107,22 @@ fn a_task_manager_that_reaches_nobody_gives_up() {
     ended
         .with_code(1)
         .error_with(&["no answer from the JobManager", NOBODY]);
+}
+
+#[test]
+fn a_token_is_not_made_for_a_cluster_that_there_is_not() {
+    let dir = TempDir::new().unwrap();
+    let missing = dir.path().join("jobmanager");
+    let (missing_name, empty_name) = (missing.to_str().unwrap(), dir.path().to_str().unwrap());
+    for home in [missing_name, empty_name] {
+        let ended = Wasmill::new(["token", "join", "--data-dir", home]).end();
+        let ended = ended.with_code(1);
+        ended.error_with(&[
+            home,
+            "is not the data directory of a JobManager",
+            "start one",
+        ]);
+        assert_eq!(ended.stdout, "");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }

@@ -20,11 +20,17 @@ use crate::interrupt::Interrupt;
 use crate::quantity;
 use crate::screen::Screen;
 use crate::stdout;
-use crate::summary::Summary;
+use crate::summary::{self, Summary};
+
+/// What is said when Ctrl-C comes before the job's id.
+const STOPPED_EARLY: &str = "stopped before the cluster had answered; should it run the job all the same, \
+     `wasmill list` shows it and `wasmill cancel` stops it";
 
 /// Uploads and runs the bundle.
 pub(crate) fn perform(args: &RunArgs, clock: &Clock, screen: &Screen) -> Result<Exit, Failure> {
     let client = Client::new(args.jobmanager.as_deref())?;
+    let farewell = summary::farewell(args.json, args.quiet, screen, STOPPED_EARLY);
+    let interrupt = Interrupt::install(screen.clone(), clock.clone(), farewell);
     let submitted = submit(args, &client, screen);
     let job = match submitted {
         Ok(job) => job,
@@ -41,10 +47,11 @@ pub(crate) fn perform(args: &RunArgs, clock: &Clock, screen: &Screen) -> Result<
         }
         return Ok(Exit::Finished);
     }
-    watch(args, &client, &job, clock, screen)
+    watch(args, &client, &job, &interrupt, clock, screen)
 }
 
-/// Uploads the bundle and starts its job, whose id is the answer.
+/// Uploads the bundle and starts its job, whose id is the answer. The bundle does not stay in the list of
+/// bundles, where only those belong that were put there; the cluster keeps it as long as the job needs it.
 fn submit(args: &RunArgs, client: &Client, screen: &Screen) -> Result<String, Failure> {
     let uploaded = upload_file(client, &args.bundle, screen);
     let bundle = uploaded.map_err(|failure| {
@@ -65,7 +72,16 @@ fn submit(args: &RunArgs, client: &Client, screen: &Screen) -> Result<String, Fa
         Method::POST,
         &format!("/bundles/{bundle}/run"),
         &request(args),
-    )?;
+    );
+    let forgotten = client.send_json(Method::DELETE, &format!("/bundles/{bundle}"), &json!({}));
+    if let Err(failure) = forgotten {
+        tracing::debug!(
+            bundle,
+            failure.message,
+            "the bundle stays in the cluster's list"
+        );
+    }
+    let answer = answer?;
     let nameless = || Failure::failed(format!("`{}` did not say the job's id", client.url()));
     job_id(&answer).map(str::to_owned).ok_or_else(nameless)
 }
@@ -101,16 +117,17 @@ fn watch(
     args: &RunArgs,
     client: &Client,
     job: &str,
+    interrupt: &Interrupt,
     clock: &Clock,
     screen: &Screen,
 ) -> Result<Exit, Failure> {
-    let interrupt = Interrupt::install(screen.clone(), clock.clone());
     let cancel = CancelToken::new();
     let wanted = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&wanted);
     let _registered = cancel.on_cancel(move || asked.store(true, Ordering::Release));
     interrupt.running(cancel);
     let mut is_cancelled = false;
+    let mut has_told = false;
     loop {
         if wanted.load(Ordering::Acquire) && !is_cancelled {
             is_cancelled = true;
@@ -126,11 +143,24 @@ fn watch(
             screen.erase();
             return end(args, client, &detail, screen);
         }
-        if screen.is_terminal() && !args.quiet {
-            screen.draw(&line(&detail));
+        match waits(&detail) {
+            _ if args.quiet => {}
+            waits if screen.is_terminal() => screen.draw(&waits.unwrap_or_else(|| line(&detail))),
+            Some(waits) if !has_told => {
+                has_told = true;
+                screen.say(&waits);
+            }
+            _ => {}
         }
         pause(clock);
     }
+}
+
+/// What a job lacks that cannot start yet.
+fn waits(detail: &Value) -> Option<String> {
+    let lacking = detail["waiting-for"].as_str()?;
+    let name = text(&detail["name"]);
+    Some(format!("job `{name}` waits for slots: it {lacking}"))
 }
 
 /// Says how the job ended.
