@@ -142,8 +142,13 @@ impl Signal {
         if self.take() {
             return Poll::Ready(());
         }
-        // The waker is there before the state says so: whoever finds `POLLED` finds it.
-        *self.lock() = Some(context.waker().clone());
+        // The waker is there before the state says so: whoever finds `POLLED` finds it. A future that
+        // waits for several things is polled again and again by the same task, whose waker is there then.
+        let mut place = self.lock();
+        if !matches!(&*place, Some(waker) if waker.will_wake(context.waker())) {
+            *place = Some(context.waker().clone());
+        }
+        drop(place);
         let state = &self.inner.state;
         match state.compare_exchange(IDLE, POLLED, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) | Err(POLLED) => Poll::Pending,

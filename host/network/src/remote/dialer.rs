@@ -14,7 +14,7 @@ use crate::identity::Node;
 pub fn protocol(end: End) -> Protocol {
     Protocol {
         name: "wasmill-data",
-        version: 1,
+        version: 2,
         opener: Opener::TaskManager,
         transport: transport::config(end),
     }

@@ -6,13 +6,16 @@
 //!
 //! | byte   | frame            | what follows                                                          |
 //! |--------|------------------|-----------------------------------------------------------------------|
-//! | 1      | batch            | columns `u8` (1 timestamps, 2 hashes), backlog `u32`, records `u32`, data length `u32`; timestamps `i64`, hashes `u32`, ends `u32`; data |
+//! | 1      | batch            | columns `u8` (1 timestamps, 2 hashes, 4 even), backlog `u32`, records `u32`, data length `u32`; timestamps `i64`, hashes `u32`, ends `u32` unless even; data |
 //! | 2      | watermark        | `i64`                                                                 |
 //! | 3      | status           | `u8` (0 active, 1 idle)                                               |
 //! | 4      | end of data      |                                                                       |
 //! | 5      | end of partition |                                                                       |
 //! | 6      | lost             | length `u16`, why the producer went as UTF-8; empty when its task did  |
 //! | 16–31  | reserved for barriers and latency markers |                                              |
+//!
+//! An even batch's records all have the same length, so its ends say nothing and stay behind; the decoder
+//! makes them. Credit counts what a batch occupies with its ends, however it comes.
 //!
 //! Invariants: a frame is one buffer, except for a record that is larger; what the decoder hands out has
 //! been checked, and bytes that do not fit this table are an error, never a panic.
@@ -36,6 +39,8 @@ const LOST: u8 = 6;
 
 const HAS_TIMESTAMPS: u8 = 1;
 const HAS_HASHES: u8 = 2;
+/// All records have the same length, and there are no ends.
+const IS_EVEN: u8 = 4;
 
 /// The length of a batch's head, in bytes.
 const BATCH_HEAD: usize = 1 + 1 + 3 * 4;
@@ -43,11 +48,17 @@ const BATCH_HEAD: usize = 1 + 1 + 3 * 4;
 /// The most bytes of a reason.
 const MAX_REASON: usize = 1 << 10;
 
-/// The bytes that the columns of a batch have per record.
+/// The bytes that the columns of a batch occupy per record.
 fn bytes_per_record(columns: u8) -> usize {
+    wire_bytes_per_record(columns & !IS_EVEN)
+}
+
+/// The bytes of the columns that go over the wire, per record.
+fn wire_bytes_per_record(columns: u8) -> usize {
     let timestamps = if columns & HAS_TIMESTAMPS == 0 { 0 } else { 8 };
     let hashes = if columns & HAS_HASHES == 0 { 0 } else { 4 };
-    timestamps + hashes + 4
+    let ends = if columns & IS_EVEN == 0 { 4 } else { 0 };
+    timestamps + hashes + ends
 }
 
 /// The buffers that a batch of this footprint fills.

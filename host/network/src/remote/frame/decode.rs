@@ -11,7 +11,8 @@ use wasmill_types::{Batch, Element};
 
 use super::{
     BATCH, BATCH_HEAD, BUFFER_BYTES, END_OF_DATA, END_OF_PARTITION, HAS_HASHES, HAS_TIMESTAMPS,
-    LOST, MAX_REASON, STATUS, WATERMARK, buffers_of, bytes_per_record,
+    IS_EVEN, LOST, MAX_REASON, STATUS, WATERMARK, buffers_of, bytes_per_record,
+    wire_bytes_per_record,
 };
 
 /// Reads the frames of one channel.
@@ -93,6 +94,14 @@ pub(crate) enum MalformedFrame {
         /// The largest footprint allowed for it.
         limit: usize,
     },
+    /// Records that cannot all have the same length.
+    #[error("a batch of {records} records of one length has {data} bytes of data")]
+    Uneven {
+        /// Its records.
+        records: usize,
+        /// The length of its data.
+        data: usize,
+    },
     /// Columns that contradict each other.
     #[error(transparent)]
     Batch(#[from] MalformedBatch),
@@ -124,13 +133,17 @@ impl Decoder {
             match &mut self.state {
                 State::Head => return self.next_head(input),
                 State::Columns(shape, batch) => {
-                    let wanted = shape.records * bytes_per_record(shape.columns);
-                    if !collect(&mut self.partial, input, wanted) {
+                    let wanted = shape.records * wire_bytes_per_record(shape.columns);
+                    if self.partial.is_empty() && input.len() >= wanted {
+                        read_columns(batch, *shape, &input[..wanted]);
+                        input.advance(wanted);
+                    } else if collect(&mut self.partial, input, wanted) {
+                        read_columns(batch, *shape, &self.partial);
+                        self.partial.clear();
+                    } else {
                         return Ok(None);
                     }
-                    read_columns(batch, *shape, &self.partial);
                     batch.data.reserve(shape.data);
-                    self.partial.clear();
                     self.state = State::Data(*shape, std::mem::take(batch));
                 }
                 State::Data(shape, batch) => {
@@ -141,9 +154,11 @@ impl Decoder {
                     if piece < missing {
                         return Ok(None);
                     }
-                    let batch = std::mem::take(batch);
+                    let (shape, batch) = (*shape, std::mem::take(batch));
                     self.state = State::Head;
-                    batch.view().checked(self.max_record)?;
+                    if shape.columns & IS_EVEN == 0 {
+                        batch.view().checked(self.max_record)?;
+                    }
                     return Ok(Some(Decoded::Batch(batch)));
                 }
             }
@@ -209,7 +224,7 @@ impl Decoder {
     fn begin_batch(&mut self) -> Result<Decoded, MalformedFrame> {
         let number = |at: usize| u32::from_le_bytes(array(&self.partial[at..]));
         let columns = self.partial[1];
-        if columns & !(HAS_TIMESTAMPS | HAS_HASHES) != 0 {
+        if columns & !(HAS_TIMESTAMPS | HAS_HASHES | IS_EVEN) != 0 {
             return Err(MalformedFrame::UnknownColumns(columns));
         }
         let (backlog, records, data) = (number(2), number(6) as usize, number(10) as usize);
@@ -227,6 +242,9 @@ impl Decoder {
                 bytes,
                 limit,
             });
+        }
+        if columns & IS_EVEN != 0 && data % records != 0 {
+            return Err(MalformedFrame::Uneven { records, data });
         }
         let shape = Shape {
             columns,
@@ -294,7 +312,13 @@ fn read_columns(batch: &mut Batch, shape: Shape, bytes: &[u8]) {
         column.extend(numbers.map(|bytes| u32::from_le_bytes(array(bytes))));
     };
     numbers(hashes, &mut batch.hashes);
-    numbers(ends, &mut batch.ends);
+    if shape.columns & IS_EVEN == 0 {
+        numbers(ends, &mut batch.ends);
+    } else {
+        // Neither exceeds 32 bits: both are from a head, which was checked.
+        let (records, length) = (shape.records as u32, (shape.data / shape.records) as u32);
+        batch.ends.extend((1..=records).map(|place| place * length));
+    }
 }
 
 /// The first bytes, of which there are enough: they have been collected.

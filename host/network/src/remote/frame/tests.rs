@@ -20,8 +20,12 @@ fn random_batch(rng: &mut Rng) -> Batch {
     };
     let mut batch = Batch::default();
     let with = rng.below(4);
+    let mut length = rng.below(most as u64 + 1) as usize;
+    let is_even = rng.below(2) == 0;
     for record in 0..records {
-        let length = rng.below(most as u64 + 1) as usize;
+        if !is_even {
+            length = rng.below(most as u64 + 1) as usize;
+        }
         batch.data.resize(batch.data.len() + length, record as u8);
         batch.ends.push(batch.data.len() as u32);
         if with & 1 != 0 {
@@ -156,6 +160,30 @@ fn frames_fill_buffers_as_far_as_records_allow() {
 }
 
 #[test]
+fn ends_stay_behind_when_all_records_have_one_length() {
+    for (name, lengths, ends) in [
+        ("one record", &[9][..], 0),
+        ("even", &[9, 9, 9], 0),
+        ("empty", &[0, 0], 0),
+        ("the last is longer", &[9, 9, 10], 3),
+        ("even on average", &[8, 10, 9], 3),
+    ] {
+        let mut batch = Batch::default();
+        lengths
+            .iter()
+            .for_each(|length| batch.push(&vec![1; *length]));
+        let bytes = encode(&[Element::Batch(batch.clone())]);
+        assert_eq!(
+            bytes.len(),
+            BATCH_HEAD + batch.data.len() + 4 * ends,
+            "{name}"
+        );
+        let decoded = decode(&bytes, &mut Rng::seeded(1)).unwrap();
+        assert_eq!(decoded.last(), Some(&Decoded::Batch(batch)), "{name}");
+    }
+}
+
+#[test]
 fn a_record_above_the_limit_is_not_sent() {
     let (gate, _senders) = gate(1, 1, Signal::new());
     let mut encoder = Encoder::new(100_000);
@@ -208,14 +236,16 @@ fn the_reason_of_a_loss_is_cut_to_its_limit() {
     }
 }
 
+/// The head of a batch.
+fn head(columns: u8, records: u32, data: u32) -> Vec<u8> {
+    let mut bytes = vec![BATCH, columns, 0, 0, 0, 0];
+    bytes.extend_from_slice(&records.to_le_bytes());
+    bytes.extend_from_slice(&data.to_le_bytes());
+    bytes
+}
+
 #[test]
 fn bytes_that_are_no_frame_are_refused() {
-    let head = |columns: u8, records: u32, data: u32| {
-        let mut bytes = vec![BATCH, columns, 0, 0, 0, 0];
-        bytes.extend_from_slice(&records.to_le_bytes());
-        bytes.extend_from_slice(&data.to_le_bytes());
-        bytes
-    };
     let with = |mut bytes: Vec<u8>, more: &[u8]| {
         bytes.extend_from_slice(more);
         bytes
@@ -244,7 +274,7 @@ fn bytes_that_are_no_frame_are_refused() {
             vec![END_OF_DATA, BATCH],
             "a frame that begins with the byte 1 follows the end",
         ),
-        (head(4, 1, 0), "a batch has the columns 0x4"),
+        (head(8, 1, 0), "a batch has the columns 0x8"),
         (head(0, 0, 0), "a batch has no records"),
         (
             head(0, 2, 50_000),
@@ -273,6 +303,26 @@ fn bytes_that_are_no_frame_are_refused() {
     ] {
         let error = decode(&bytes, &mut Rng::seeded(1)).unwrap_err();
         assert_eq!(error.to_string(), expected, "{bytes:?}");
+    }
+}
+
+#[test]
+fn records_of_one_length_are_refused_that_cannot_be() {
+    for (records, data, expected) in [
+        (
+            3,
+            10,
+            "a batch of 3 records of one length has 10 bytes of data",
+        ),
+        (0, 0, "a batch has no records"),
+        (
+            20_000,
+            20_000,
+            "a batch of 20000 records has 100000 bytes, the limit is 40960",
+        ),
+    ] {
+        let error = decode(&head(IS_EVEN, records, data), &mut Rng::seeded(1)).unwrap_err();
+        assert_eq!(error.to_string(), expected);
     }
 }
 

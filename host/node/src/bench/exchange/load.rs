@@ -21,6 +21,10 @@ use super::protocol::Amount;
 /// How many records a producer emits at a time, each with a key of its own.
 const BATCH_RECORDS: usize = 1_024;
 
+/// How much producers and consumers give way to the threads that move records: as the tasks of a
+/// TaskManager do, by `taskmanager.task-niceness`.
+const NICENESS: u8 = 19;
+
 /// Longer than any round takes that works.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -30,6 +34,7 @@ pub(super) type Mover = Worker<Result<Amount>>;
 /// Starts a producer that sends so many records, spread over these channels by their keys' hashes.
 pub(super) fn producer(senders: Vec<Sender>, records: u64, record_bytes: usize) -> Result<Mover> {
     let produce = move || {
+        threads::give_way(NICENESS).context("lower a producer's priority")?;
         let channels = u32::try_from(senders.len()).context("count the channels")?;
         let groups = key_group::default_max_parallelism(channels);
         let rule = Partitioner::new(Partitioning::Hash, channels, groups, Rng::seeded(0));
@@ -43,6 +48,7 @@ pub(super) fn producer(senders: Vec<Sender>, records: u64, record_bytes: usize) 
 /// Starts a consumer that takes all that comes, once it is let go if it is held up.
 pub(super) fn consumer(gate: Gate, signal: Signal, hold: Option<Signal>) -> Result<Mover> {
     let consume = move || {
+        threads::give_way(NICENESS).context("lower a consumer's priority")?;
         if let Some(hold) = hold {
             ensure!(
                 hold.wait(Some(PATIENCE)) == Woken::Notified,
@@ -121,6 +127,12 @@ fn amount(batch: &Batch) -> Amount {
 mod tests {
     use super::*;
     use wasmill_network::gate;
+
+    #[test]
+    fn threads_give_way_as_those_of_tasks_do_by_default() {
+        let line = format!("task-niceness = {NICENESS}");
+        assert!(crate::config::DEFAULT.lines().any(|found| found == line));
+    }
 
     #[test]
     fn what_producers_send_is_what_consumers_take() {
