@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use wasmill_actor::actors::{self, ActorKind};
+use wasmill_actor::actors::{self, Actor, ActorKind};
 use wasmill_actor::{Address, Clock, Mailbox, Reply, Rng, mailbox};
 use wasmill_graph::JobGraph;
 use wasmill_rpc::protocol::{JobDescription, Release};
@@ -122,6 +122,16 @@ pub(crate) async fn run(setup: Setup, mut mailbox: Mailbox<Message>, address: Ad
     }
 }
 
+/// A job that is listed. Only such a job starts: a TaskManager may ask something of it before the Dispatcher
+/// has done anything else.
+struct Listed(JobId);
+
+impl Listed {
+    fn start(self, work: impl Future<Output = ()> + Send + 'static) -> Actor<()> {
+        actors::spawn(ActorKind::JobMaster, &self.0.to_string(), work)
+    }
+}
+
 impl Dispatcher {
     fn submit(&mut self, accepted: Accepted) -> Result<JobId, JobManagerError> {
         let job = accepted.description.job;
@@ -170,10 +180,9 @@ impl Dispatcher {
         };
         let (address, mailbox) = mailbox("JobMaster", master::MAILBOX);
         let work = master::run(setup, mailbox, address.clone());
-        // First listed, then started: a TaskManager may ask something of the job before this returns.
         let master = Some(address);
-        self.list(job, Some(Entry { master, ..entry }));
-        let mut actor = actors::spawn(ActorKind::JobMaster, &job.to_string(), work);
+        let listed = self.list(job, Entry { master, ..entry });
+        let mut actor = listed.start(work);
         let dispatcher = self.address.clone();
         let supervise = async move {
             let panic = actor.join().await.err().map(|it| it.message);
@@ -195,7 +204,7 @@ impl Dispatcher {
             views: running.views.subscribe(),
             master: None,
         };
-        self.list(job, Some(entry));
+        self.list(job, entry);
         self.ended.add(job, self.setup.clock.monotonic());
     }
 
@@ -239,11 +248,16 @@ impl Dispatcher {
 
     fn forget_old(&mut self) {
         for job in self.ended.expire(self.setup.clock.monotonic()) {
-            self.list(job, None);
+            self.change(job, None);
         }
     }
 
-    fn list(&self, job: JobId, entry: Option<Entry>) {
+    fn list(&self, job: JobId, entry: Entry) -> Listed {
+        self.change(job, Some(entry));
+        Listed(job)
+    }
+
+    fn change(&self, job: JobId, entry: Option<Entry>) {
         self.setup.directory.send_modify(|directory| {
             let directory = Arc::make_mut(directory);
             match entry {

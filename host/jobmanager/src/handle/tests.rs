@@ -132,6 +132,29 @@ fn a_job_runs_from_its_submission_to_its_end() {
 }
 
 #[test]
+fn a_task_manager_may_be_faster_than_the_answer_to_the_submission() {
+    on_runtime(async {
+        let rig = Rig::new(Options::default());
+        let mut fake = rig.task_manager("a", 1).await;
+        let (registration, job_manager) = (fake.registration, fake.job_manager.clone());
+        let asked = async {
+            let deploy = fake.deployment().await;
+            let ask = NextSplit {
+                registration,
+                leader: deploy.leader,
+                attempt: attempt(&deploy, 0),
+            };
+            let split = job_manager.call(ask, CALL).await;
+            let told = fake.tell(&deploy, 0, ExecutionState::Running, None).await;
+            (deploy.job.job, split.unwrap().unwrap().name, told)
+        };
+        // In turns, so that what is asked comes while the submission is still on its way.
+        let (job, asked) = tokio::join!(rig.run("src*1 => out*1", 1, Strategy::None), asked);
+        assert_eq!(asked, (job, "split".to_owned(), Acknowledged::Taken));
+    });
+}
+
+#[test]
 fn a_job_that_fails_starts_again_and_then_fails() {
     on_runtime(async {
         let rig = Rig::new(Options::default());
