@@ -1,7 +1,7 @@
 //! What went wrong in a job: its failures, newest first, each with what failed beside it.
 //!
 //! The scheduler records here. Invariants: an entry's root is a failure that is not the mere consequence of
-//! another one, if such a failure is known; at most [`MAX_ENTRIES`] entries of at most [`MAX_CONCURRENT`]
+//! another one, if such a failure is known; while one may still come, a consequence is not shown; at most [`MAX_ENTRIES`] entries of at most [`MAX_CONCURRENT`]
 //! others are kept.
 
 use std::collections::VecDeque;
@@ -35,7 +35,6 @@ impl History {
         let Some(root) = self.entries.front_mut() else {
             return self.open(exception);
         };
-        let is_consequence = |it: &ExceptionView| it.cause.kind == FailureKind::Consequence;
         if is_consequence(root) && !is_consequence(&exception) {
             exception.concurrent = std::mem::take(&mut root.concurrent);
             std::mem::swap(root, &mut exception);
@@ -50,10 +49,18 @@ impl History {
         self.entries.front_mut()
     }
 
-    /// All, newest first.
-    pub(crate) fn entries(&self) -> Vec<ExceptionView> {
-        self.entries.iter().cloned().collect()
+    /// All, newest first. What is only the consequence of another failure is held back until the failover
+    /// is settled, for until then its cause may come and take its place.
+    pub(crate) fn entries(&self, is_settled: bool) -> Vec<ExceptionView> {
+        let newest = self.entries.front();
+        let is_held_back = !is_settled && newest.is_some_and(is_consequence);
+        let shown = self.entries.iter().skip(usize::from(is_held_back));
+        shown.cloned().collect()
     }
+}
+
+fn is_consequence(exception: &ExceptionView) -> bool {
+    exception.cause.kind == FailureKind::Consequence
 }
 
 #[cfg(test)]
@@ -81,7 +88,7 @@ mod tests {
             let others: Vec<_> = others.collect();
             format!("{}({})", it.cause.message, others.join(" "))
         };
-        history.entries().iter().map(text).collect()
+        history.entries(true).iter().map(text).collect()
     }
 
     #[test]
@@ -115,6 +122,6 @@ mod tests {
         for _ in 0..2 * MAX_CONCURRENT {
             history.add(exception(FailureKind::Guest, "x"));
         }
-        assert_eq!(history.entries()[0].concurrent.len(), MAX_CONCURRENT);
+        assert_eq!(history.entries(true)[0].concurrent.len(), MAX_CONCURRENT);
     }
 }

@@ -34,13 +34,14 @@ impl Busy {
         }
     }
 
-    /// Waits for a failure of the job; what is only its consequence may be told first, for a moment.
+    /// Waits for a failure of the job; what is only its consequence is not shown.
     fn failure(&self) -> Value {
-        self.cluster.wait("the job to notice", || {
+        let newest = self.cluster.wait("the job to notice", || {
             let newest = newest(&self.cluster, &self.job);
-            let is_cause = newest["failureLabels"]["kind"] != "consequence";
-            (!newest.is_null() && is_cause).then_some(newest)
-        })
+            (!newest.is_null()).then_some(newest)
+        });
+        assert_ne!(newest["failureLabels"]["kind"], "consequence", "{newest}");
+        newest
     }
 
     /// Waits for the end of the job, and checks that it is that of a later attempt, and complete.

@@ -20,13 +20,15 @@ impl Scheduler {
             uid: vertex.uid,
             subtasks: self.tasks.of_vertex(index).iter().map(subtask).collect(),
         });
+        // Who is being stopped may yet tell the reason of a failure; those who stop late are given up.
+        let is_settled = self.tasks.iter().all(|it| it.stopping_since().is_none());
         JobView {
             description: Arc::clone(&self.description),
             graph: Arc::clone(&self.graph),
             status: self.status,
             reached: self.reached.clone(),
             vertices: vertices.collect(),
-            exceptions: self.history.entries(),
+            exceptions: self.history.entries(is_settled),
             restart_strategy: self.restart.strategy(),
             restarts: self.restarts,
             waiting_for: self.waiting_for.clone(),

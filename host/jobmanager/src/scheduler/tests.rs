@@ -174,7 +174,7 @@ impl Bench {
             Some(task) => format!("{task}: {}", it.cause.message),
             None => it.cause.message.clone(),
         };
-        let entries = self.scheduler.history.entries();
+        let entries = self.scheduler.history.entries(true);
         let text = entries.iter().map(|it| {
             let others: Vec<_> = it.concurrent.iter().map(message).collect();
             match others.is_empty() {

@@ -142,6 +142,45 @@ fn a_consequence_is_not_the_root_when_the_reason_comes_later() {
 }
 
 #[test]
+fn a_consequence_is_shown_only_when_no_cause_can_come_any_more() {
+    let steps: [&[(&str, &str)]; 5] = [
+        &[("fails 1.0 boom", "boom")],
+        &[
+            ("fails 1.0 ~broken", ""),
+            ("stops 0.0", ""),
+            ("lost b", "TaskManager `tm-b` is lost: gone"),
+        ],
+        &[
+            ("fails 1.0 ~broken", ""),
+            ("fails 0.1 boom", "boom"),
+            ("stops 0.0", "boom"),
+        ],
+        &[
+            ("fails 1.0 ~broken", ""),
+            ("stops 0.0", ""),
+            ("stops 0.1", ""),
+            ("stops 1.1", "broken"),
+        ],
+        &[
+            ("fails 1.0 ~broken", ""),
+            (
+                "after 30000",
+                "it did not stop within 30s; its slot is given up",
+            ),
+        ],
+    ];
+    for steps in steps {
+        let mut bench = deployed(Strategy::None);
+        for (event, shown) in steps {
+            bench.tell(event);
+            let exceptions = bench.scheduler.picture().exceptions;
+            let roots: Vec<_> = exceptions.into_iter().map(|it| it.cause.message).collect();
+            assert_eq!(roots.concat(), *shown, "{event} of {steps:?}");
+        }
+    }
+}
+
+#[test]
 fn a_lost_task_manager_is_replaced() {
     let mut bench = deployed(TWICE);
     check(
