@@ -5,7 +5,7 @@
 # what is there is left alone. Needs Rust of `rust-version` in Cargo.toml (with cargo) and a C compiler.
 # Gets what is missing of: a C++ compiler and libclang (for RocksDB); Rust's standard library for
 # wasm32-unknown-unknown (without it no guest compiles); with --test also rustfmt, clippy, cargo-nextest,
-# iproute2 (`ip`, for clusters in network namespaces), curl, and Schemathesis with its own Python packages.
+# iproute2 (`ip`, for clusters in network namespaces), curl, faketime (for clocks that are off), and Schemathesis with its own Python packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -121,6 +121,7 @@ setup_test() {
     local component
     needs ip iproute2
     needs curl curl
+    needs faketime faketime
     setup_schemathesis
     for component in fmt:rustfmt clippy:clippy; do
         if ! cargo "${component%%:*}" --version >/dev/null 2>&1; then

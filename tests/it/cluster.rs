@@ -9,6 +9,7 @@ mod network;
 mod nodes;
 mod provider;
 mod rest;
+mod versions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

@@ -1,7 +1,4 @@
 //! Nodes that cannot start or are not let in say why, on both sides.
-//!
-//! Different versions and clocks that are too far apart are tested over real connections in
-//! `host/network/src/endpoint/tests.rs` and `host/rpc/src/control/tests.rs`.
 
 use std::fs;
 

@@ -103,7 +103,16 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("wasmill-macros", &[]),
     ("wasmill", &["wasmill-macros"]),
-    ("wasmill-tests", &["wasmill-actor", "wasmill-toolchain"]),
+    (
+        "wasmill-tests",
+        &[
+            "wasmill-actor",
+            "wasmill-toolchain",
+            // A node of another version is a test that speaks the handshake.
+            "wasmill-network",
+            "wasmill-rpc",
+        ],
+    ),
     (
         "wasmill-fuzz",
         &[
