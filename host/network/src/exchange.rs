@@ -29,6 +29,8 @@ pub(crate) struct Exchange {
     /// Elements per channel.
     capacity: usize,
     consumer: Consumer,
+    /// The elements in all queues.
+    total_queued: usize,
     spares: Vec<Batch>,
     max_spares: usize,
 }
@@ -113,6 +115,7 @@ impl Exchange {
             ready: VecDeque::with_capacity(channels),
             capacity,
             consumer: Consumer::Live,
+            total_queued: 0,
             spares: Vec::with_capacity(max_spares),
             max_spares,
         }
@@ -139,6 +142,7 @@ impl Exchange {
             return Put::Full(element);
         }
         state.queue.push_back(element);
+        self.total_queued += 1;
         let wake_consumer = self.came(channel);
         Put::Queued { wake_consumer }
     }
@@ -223,6 +227,7 @@ impl Exchange {
             };
             return Some(Taken::Lost(channel, reason));
         };
+        self.total_queued -= 1;
         let left = state.queue.len();
         let wake = state.wish.take_if(|wish| left < wish.below);
         let wake = wake.map(|wish| wish.signal);
@@ -250,6 +255,7 @@ impl Exchange {
             self.consumer = Consumer::Gone(reason);
         }
         self.ready.clear();
+        self.total_queued = 0;
         let mut left = Left {
             waiting: Vec::new(),
             queues: Vec::with_capacity(self.channels.len()),
@@ -264,8 +270,13 @@ impl Exchange {
     }
 
     /// Keeps an emptied batch for a producer; gives it back when it is not worth keeping.
+    ///
+    /// Spares and what is queued together are never more than the queues have room for: a producer whose
+    /// channels are full needs no spares, and what the network was lent comes back just then.
     pub(crate) fn keep_spare(&mut self, batch: Batch) -> Option<Batch> {
-        if self.spares.len() >= self.max_spares || memory_of(&batch) > MAX_SPARE_BYTES {
+        // Ends of partitions are queued beyond the capacity.
+        let needed = (self.channels.len() * self.capacity).saturating_sub(self.total_queued);
+        if self.spares.len() >= self.max_spares.min(needed) || memory_of(&batch) > MAX_SPARE_BYTES {
             return Some(batch);
         }
         self.spares.push(batch);

@@ -168,6 +168,7 @@ impl ResultPartition {
             let hash = records.hashes.get(index).copied().unwrap_or(0);
             let target = self.partitioner.next(hash)? as usize;
             let frame = &mut self.channels[target].frame;
+            make_room(&mut frame.data, records.length(index), self.frame_bytes);
             frame.push_from(records, index);
             if is_full(frame, self.frame_bytes) {
                 self.send_frame(target)?;
@@ -192,13 +193,8 @@ impl ResultPartition {
         let channel = &mut self.channels[index];
         let mut next = channel.sender.spare().unwrap_or_default();
         if is_full(&channel.frame, self.frame_bytes) {
-            // The next one will most likely be full too: growing by doubling would copy it again and again
-            // and end with up to twice the memory that a buffer stands for. An eighth more than a full
-            // frame is room for the record that fills it.
-            let room = self.frame_bytes + self.frame_bytes / 8;
-            if next.data.capacity() < room {
-                next.data.reserve_exact(room);
-            }
+            // The next one will most likely be full too.
+            prepare(&mut next, &channel.frame, self.frame_bytes);
         }
         let frame = std::mem::replace(&mut channel.frame, next);
         self.send(index, Element::Batch(frame))
@@ -231,6 +227,40 @@ impl ResultPartition {
 
 fn is_full(frame: &Batch, frame_bytes: usize) -> bool {
     frame.data.len() >= frame_bytes || frame.len() >= MAX_FRAME_RECORDS
+}
+
+/// Gives a batch the memory that another frame like `last` will need: growing by doubling would copy it
+/// again and again and end with up to twice the memory that a buffer stands for.
+fn prepare(next: &mut Batch, last: &Batch, frame_bytes: usize) {
+    debug_assert!(next.is_empty(), "a spare batch is empty");
+    // The record that fills the frame lies behind its end, and lengths differ. A giant record is not
+    // expected to come again.
+    let filling = (2 * last.data.len() / last.len().max(1)).min(frame_bytes / 8);
+    if next.data.capacity() < frame_bytes + filling {
+        let spare_room = frame_bytes / 64;
+        next.data.reserve_exact(frame_bytes + filling + spare_room);
+    }
+    let spare_records = last.len() / 16;
+    if next.ends.capacity() < last.len() {
+        next.ends.reserve_exact(last.len() + spare_records);
+    }
+    if next.hashes.capacity() < last.hashes.len() {
+        next.hashes.reserve_exact(last.hashes.len() + spare_records);
+    }
+    if next.timestamps.capacity() < last.timestamps.len() {
+        let records = last.timestamps.len() + spare_records;
+        next.timestamps.reserve_exact(records);
+    }
+}
+
+/// Makes room for a record of a frame that is not full. Where doubling would exceed a full frame, there is
+/// room for that and one more record of this length then, and no more.
+#[inline]
+fn make_room(data: &mut Vec<u8>, record: usize, frame_bytes: usize) {
+    if data.capacity() - data.len() < record && data.capacity() > frame_bytes / 2 {
+        let whole = frame_bytes.max(data.len()) + record;
+        data.reserve_exact(whole - data.len());
+    }
 }
 
 /// A reader that is gone has failed, and its own failure is the one to report; a way to the reader that

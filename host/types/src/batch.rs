@@ -247,6 +247,13 @@ impl<'a> BatchView<'a> {
         &self.data[start..end]
     }
 
+    /// The length of record `index`, in bytes.
+    #[inline]
+    pub fn length(&self, index: usize) -> usize {
+        let (start, end) = self.bounds(index);
+        end - start
+    }
+
     /// The records, in order.
     pub fn records(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let (ends, data) = (self.ends, self.data);

@@ -362,3 +362,19 @@ fn produce(sender: &mut Sender, elements: i64, waits_itself: bool) {
     }
     sender.send(Element::EndOfPartition, &cancel).unwrap();
 }
+
+#[test]
+fn spares_and_what_is_queued_never_exceed_the_queues() {
+    let (mut gate, mut senders) = gate(1, 3, Signal::new());
+    let full = || Batch::with_capacity(1, 100);
+    for queued in 0..=3 {
+        (0..5).for_each(|_| gate.recycle(full()));
+        let spares = std::iter::from_fn(|| senders[0].spare()).count();
+        assert_eq!(spares, 3 - queued);
+        let put = senders[0].try_send(Element::Batch(full()));
+        assert_eq!(put.is_ok(), queued < 3);
+    }
+    assert!(gate.next().unwrap().is_some());
+    gate.recycle(full());
+    assert!(senders[0].spare().is_some());
+}

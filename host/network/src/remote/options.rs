@@ -10,6 +10,15 @@ use wasmill_types::size::ByteSize;
 /// The buffers that each channel has for itself (semantics §13.1).
 pub const EXCLUSIVE_BUFFERS: u32 = 2;
 
+/// The buffers that a producer fills for each channel, beside those that wait in the channel's queue.
+pub const FILLING_BUFFERS: u32 = 1;
+
+/// How many elements the queue of a channel to be sent has, where the channel may have so many buffers
+/// with those that are being filled; at least one.
+pub fn queue_of(buffers: usize) -> usize {
+    buffers.saturating_sub(FILLING_BUFFERS as usize).max(1)
+}
+
 /// The settings of the data plane of one TaskManager.
 #[derive(Debug, Clone)]
 pub struct Options {

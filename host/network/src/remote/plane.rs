@@ -24,7 +24,7 @@ use super::credit::Allotment;
 use super::link::{InUse, Link, Outbox};
 use super::metrics::Metrics;
 use super::offers::{Offered, Offers};
-use super::options::{EXCLUSIVE_BUFFERS, Options};
+use super::options::{EXCLUSIVE_BUFFERS, FILLING_BUFFERS, Options};
 use super::pool::{BufferPool, PoolExhausted};
 use super::serve::Server;
 use super::wire::{CloseCode, Wire};
@@ -122,7 +122,7 @@ impl DataPlane {
     /// Sends what comes into `gate`, which has one channel, to the consumer that asks for it.
     ///
     /// The task holds the gate's sender. The gate's queue is paid for from the network memory, a buffer
-    /// per element. When no consumer asks within `network.peer-timeout`, the sender hears that.
+    /// per element, and one more for the frame that the task is filling. When no consumer asks within `network.peer-timeout`, the sender hears that.
     ///
     /// # Errors
     /// When the network memory is used up, or the channel has been offered before.
@@ -132,10 +132,11 @@ impl DataPlane {
     pub fn offer(&self, channel: ChannelId, gate: Gate) -> Result<(), OpenError> {
         assert_eq!(gate.channels(), 1, "a remote channel has a gate of its own");
         let what = format!("channel {channel}, to be sent,");
-        let capacity = u32::try_from(gate.capacity()).unwrap_or(u32::MAX);
+        let elements = u32::try_from(gate.capacity()).unwrap_or(u32::MAX);
+        let buffers = elements.saturating_add(FILLING_BUFFERS);
         let offered = Offered {
             gate,
-            buffers: self.inner.pool.reserve(capacity, &what)?,
+            buffers: self.inner.pool.reserve(buffers, &what)?,
             cancel: self.inner.attempt(channel),
         };
         let now = self.inner.clock.monotonic();

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use wasmill_actor::Signal;
 use wasmill_graph::{ExecutionGraph, JobGraph, Vertex};
-use wasmill_network::{Gate, Sender, gate};
+use wasmill_network::{Gate, Sender, gate, remote};
 use wasmill_types::HostError;
 use wasmill_types::id::{EdgeId, VertexId};
 
@@ -117,7 +117,8 @@ impl Channels {
     }
 
     fn offer(&mut self, channel: ChannelEnds) -> Sender {
-        let (gate, mut senders) = gate(1, self.capacity, Signal::new());
+        let capacity = remote::queue_of(self.capacity);
+        let (gate, mut senders) = gate(1, capacity, Signal::new());
         self.offered.push((channel, gate));
         senders.pop().expect("a gate of one channel has a sender")
     }

@@ -1,6 +1,7 @@
 //! Frames on real channels: what is sent when, in which order, and what waits for room.
 
 use wasmill_actor::{Rng, ThreadKind, Woken, threads};
+use wasmill_network::remote::BUFFER_BYTES;
 use wasmill_network::{Gate, gate};
 use wasmill_types::job::Partitioning;
 
@@ -217,5 +218,33 @@ fn cancelling_and_the_readers_end_end_the_wait_for_room() {
         }
         let failure = writer.unwrap().join().unwrap();
         assert!(matches!(failure, TaskFailure::Cancelled), "{failure:?}");
+    }
+}
+
+#[test]
+fn a_full_frame_has_no_more_memory_than_its_buffer() {
+    const FRAME: usize = 32 << 10;
+    for (name, lengths) in [
+        ("even", vec![100]),
+        ("uneven", vec![10, 900, 40, 300, 7]),
+        (
+            "one giant among many",
+            [vec![100; 500], vec![5_000]].concat(),
+        ),
+    ] {
+        let mut lengths = lengths.into_iter().cycle();
+        let mut frame = Batch::default();
+        for _ in 0..50 {
+            while !is_full(&frame, FRAME) {
+                let record = vec![1; lengths.next().unwrap()];
+                make_room(&mut frame.data, record.len(), FRAME);
+                frame.push(&record);
+            }
+            let memory = frame.data.capacity() + 4 * frame.ends.capacity();
+            assert!(memory <= BUFFER_BYTES, "{name}: {memory}");
+            let mut next = Batch::default();
+            prepare(&mut next, &frame, FRAME);
+            frame = next;
+        }
     }
 }

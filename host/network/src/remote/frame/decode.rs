@@ -15,6 +15,10 @@ use super::{
     wire_bytes_per_record,
 };
 
+/// Memory for data is taken in multiples of so many bytes, so that frames of about one size fit into each
+/// other's memory.
+const GRAIN_BYTES: usize = 512;
+
 /// Reads the frames of one channel.
 #[derive(Debug)]
 pub(crate) struct Decoder {
@@ -143,7 +147,11 @@ impl Decoder {
                     } else {
                         return Ok(None);
                     }
-                    batch.data.reserve(shape.data);
+                    // Growing by doubling would make a spare that is a little too small twice what a
+                    // buffer stands for.
+                    batch
+                        .data
+                        .reserve_exact(shape.data.next_multiple_of(GRAIN_BYTES));
                     self.state = State::Data(*shape, std::mem::take(batch));
                 }
                 State::Data(shape, batch) => {

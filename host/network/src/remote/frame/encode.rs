@@ -20,8 +20,9 @@ use crate::remote::pool::BUFFER_BYTES;
 /// Data of at most so many bytes is copied behind its head: that costs less than to lend it.
 const MAX_COPIED: usize = 1 << 10;
 
-/// How much memory for heads and columns is taken at a time, in bytes.
-const HEADS_BYTES: usize = 64 << 10;
+/// How much memory for heads and columns is taken at a time, in bytes: for some frames. Each channel keeps
+/// it beside its buffers, so it has to be small beside them.
+const HEADS_BYTES: usize = 8 << 10;
 
 /// A record that no peer would take.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]

@@ -248,7 +248,7 @@ impl Worker {
         for producer in self.subtasks(mine) {
             let mut senders = Vec::new();
             for consumer in elsewhere() {
-                let (offered, sender) = gate(1, capacity, Signal::new());
+                let (offered, sender) = gate(1, remote::queue_of(capacity), Signal::new());
                 self.plane
                     .offer(channel(round, producer, consumer), offered)?;
                 senders.extend(sender);
