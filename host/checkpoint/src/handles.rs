@@ -106,31 +106,13 @@ pub struct NativeState {
     pub private: BTreeMap<String, FileHandle>,
 }
 
-/// One stream of rows, sorted by key group.
+/// One stream of rows, sorted by key group; it has an index of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CanonicalState {
     /// The key groups in it.
     pub key_groups: Range<u32>,
     /// The stream.
     pub stream: FileHandle,
-    /// Where in the stream each key group begins; the last ends with the stream.
-    pub offsets: Vec<u64>,
-}
-
-impl CanonicalState {
-    /// The part of the stream that has these key groups; empty when it has none of them.
-    pub fn bytes_of(&self, groups: &Range<u32>) -> Range<u64> {
-        let first = groups.start.max(self.key_groups.start);
-        let end = groups.end.min(self.key_groups.end);
-        if first >= end {
-            return 0..0;
-        }
-        let offset = |group: u32| {
-            let index = (group - self.key_groups.start) as usize;
-            self.offsets.get(index).copied().unwrap_or(self.stream.size)
-        };
-        offset(first)..offset(end)
-    }
 }
 
 impl KeyedState {
@@ -411,30 +393,6 @@ mod tests {
             (FileHandle::inline(vec![1]), None),
         ] {
             assert_eq!(handle.url("/c/job/chk-3").as_deref(), url);
-        }
-    }
-
-    #[test]
-    fn key_groups_of_a_canonical_stream_are_found_by_offset() {
-        let state = CanonicalState {
-            key_groups: 4..8,
-            stream: FileHandle {
-                place: Place::Own("s".to_owned()),
-                size: 100,
-                checksum: 0,
-            },
-            offsets: vec![0, 10, 10, 60],
-        };
-        for (groups, bytes) in [
-            (0..16, 0..100),
-            (4..5, 0..10),
-            (5..6, 10..10),
-            (6..7, 10..60),
-            (7..20, 60..100),
-            (0..4, 0..0),
-            (8..9, 0..0),
-        ] {
-            assert_eq!(state.bytes_of(&groups), bytes, "{groups:?}");
         }
     }
 }

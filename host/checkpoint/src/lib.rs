@@ -12,7 +12,6 @@
 //! checked before it is believed; `object_store` is used nowhere else.
 
 pub mod assignment;
-pub mod barrier;
 pub mod coordinator;
 pub mod failure;
 #[doc(hidden)]
@@ -27,10 +26,11 @@ pub mod registry;
 pub mod statistics;
 pub mod storage;
 
-pub use barrier::Barrier;
 pub use coordinator::Coordinator;
 pub use failure::FailureReason;
-pub use id::{CheckpointId, RequestId};
+pub use id::RequestId;
 pub use metadata::Metadata;
 pub use options::Options;
 pub use storage::Storage;
+pub use wasmill_types::barrier::{self, Barrier};
+pub use wasmill_types::id::CheckpointId;

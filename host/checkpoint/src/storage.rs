@@ -319,7 +319,9 @@ impl Storage {
 
     /// Deletes files, as many as can be; returns what could not be, with the first reason.
     pub async fn delete_files(&self, urls: &[String]) -> Result<(), (usize, StorageError)> {
-        let deletes = stream::iter(urls).map(|url| self.delete(url));
+        // Owned, so that the future may be sent to another thread whatever the borrow.
+        let urls: Vec<String> = urls.to_vec();
+        let deletes = stream::iter(urls).map(|url| async move { self.delete(&url).await });
         let results = deletes.buffer_unordered(DELETES_AT_ONCE);
         let mut errors: Vec<_> = results
             .filter_map(async |result| result.err())

@@ -31,7 +31,7 @@ mod window;
 pub use access::Access;
 pub use catalog::{ConnectorDoc, ConnectorKind, OptionDefault, OptionDoc, catalog};
 pub use error::{ConnectorError, ErrorKind};
-pub use sink::{Committable, Sink, SinkWriter, WriterContext};
+pub use sink::{Committable, Recovery, Sink, SinkWriter, WriterContext};
 pub use source::{Budget, ReaderContext, Source, SourceReader, Split};
 pub use targets::check_sinks;
 

@@ -2,7 +2,11 @@
 //!
 //! Output becomes visible in two steps, so that a failed job leaves nothing behind: each writer stages
 //! what it was given and hands over [`Committable`]s when it finishes; the job commits them all once
-//! every subtask has finished. Invariant: dropping a writer that has not finished undoes it.
+//! every subtask has finished. A job with checkpoints does not wait for its end (semantics §10): at each
+//! barrier a writer hands over what it has ([`SinkWriter::prepare_commit`]), and when the checkpoint is
+//! complete that is committed ([`Sink::commit_checkpoint`]); after a failure [`Sink::recover`] brings the
+//! target to where the restored checkpoint was. Invariant: dropping a writer undoes what it has not handed
+//! over.
 
 use std::fmt;
 
@@ -18,6 +22,32 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// # Errors
     /// A target that cannot be written, or is occupied.
     fn prepare(&self) -> Result<(), ConnectorError>;
+
+    /// As [`Sink::prepare`], for a job that makes its output visible at each checkpoint.
+    ///
+    /// # Errors
+    /// As [`Sink::prepare`].
+    fn prepare_for_checkpoints(&self) -> Result<(), ConnectorError> {
+        self.prepare()
+    }
+
+    /// Makes what writers handed over at a barrier visible. What is visible already stays as it is, so
+    /// repeating it is harmless (semantics §10.4).
+    ///
+    /// # Errors
+    /// A target that cannot be written.
+    fn commit_checkpoint(&self, _parts: Vec<Committable>) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    /// Brings the target to where a checkpoint was: commits what was handed over until then, and removes
+    /// what else tasks of this job have left; none of them runs.
+    ///
+    /// # Errors
+    /// A target that cannot be written.
+    fn recover(&self, _recovery: &Recovery) -> Result<(), ConnectorError> {
+        Ok(())
+    }
 
     /// A writer for one subtask.
     ///
@@ -39,6 +69,18 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// # Errors
     /// What could not be removed.
     fn discard(&self, parts: Vec<Committable>) -> Result<(), ConnectorError>;
+}
+
+/// Where a target is to be brought to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// What the names of all runs of the job begin with.
+    pub job: String,
+    /// What was handed over and may not be visible yet.
+    pub commit: Vec<Committable>,
+    /// Whether what was handed over later goes; otherwise only what never was handed over. A savepoint
+    /// of the job may refer to it.
+    pub removes_later: bool,
 }
 
 /// Which subtask a writer belongs to.
@@ -67,6 +109,15 @@ pub trait SinkWriter: Send {
     /// # Errors
     /// As [`SinkWriter::write`].
     fn flush(&mut self) -> Result<(), ConnectorError>;
+
+    /// Makes everything taken so far durable and hands it over; what comes later belongs to the next
+    /// checkpoint.
+    ///
+    /// # Errors
+    /// As [`SinkWriter::write`].
+    fn prepare_commit(&mut self) -> Result<Vec<Committable>, ConnectorError> {
+        self.flush().map(|()| Vec::new())
+    }
 
     /// Makes everything durable and returns what is to be committed.
     ///

@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use wasmill_actor::actors::{self, Actor, ActorKind};
 use wasmill_actor::{Address, Clock, Mailbox, Reply, Rng, mailbox};
+use wasmill_checkpoint::Storage;
+use wasmill_checkpoint::coordinator::{ClaimMode, Completed};
 use wasmill_graph::JobGraph;
 use wasmill_rpc::protocol::{JobDescription, Release};
 use wasmill_types::id::{JobId, LeaderId};
@@ -51,6 +53,8 @@ pub(crate) struct Accepted {
     pub(crate) graph: Arc<JobGraph>,
     pub(crate) strategy: Strategy,
     pub(crate) lease: Option<Lease>,
+    /// The snapshot that it starts from.
+    pub(crate) snapshot: Option<(Completed, ClaimMode)>,
 }
 
 /// All jobs that are known.
@@ -71,6 +75,7 @@ pub(crate) struct Setup {
     pub(crate) resources: Address<resources::Message>,
     pub(crate) clock: Clock,
     pub(crate) rng: Rng,
+    pub(crate) storage: Storage,
     pub(crate) directory: watch::Sender<Directory>,
 }
 
@@ -173,6 +178,9 @@ impl Dispatcher {
             clock: self.setup.clock.clone(),
             views: Arc::clone(&views),
             lease: accepted.lease,
+            storage: self.setup.storage.clone(),
+            snapshot: accepted.snapshot,
+            rng: Rng::seeded(self.setup.rng.next_u64()),
         };
         let entry = Entry {
             views: views.subscribe(),

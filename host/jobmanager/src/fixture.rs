@@ -58,6 +58,9 @@ pub(crate) fn settings() -> JobSettings {
         memory_bytes: None,
         call_timeout_ms: None,
         seed: 1,
+        checkpoints: wasmill_checkpoint::Options::default(),
+        backend: None,
+        restore: None,
     }
 }
 

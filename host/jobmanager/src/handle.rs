@@ -16,6 +16,9 @@ use tokio::io::AsyncRead;
 use tokio::sync::watch;
 use wasmill_actor::actors::{self, Actor, ActorKind};
 use wasmill_actor::{Address, Clock, Gone, Panicked, Reply, Rng, mailbox};
+use wasmill_checkpoint::Storage;
+use wasmill_checkpoint::coordinator::{Answer, Wanted};
+use wasmill_checkpoint::failure::Failure as CheckpointFailure;
 use wasmill_rpc::protocol::{JobLog, LogLine};
 use wasmill_types::JobStatus;
 use wasmill_types::id::{JobId, TenantId};
@@ -83,6 +86,7 @@ struct Inner {
     directory: watch::Receiver<Directory>,
     task_managers: watch::Receiver<TaskManagerViews>,
     store: Option<Store>,
+    storage: Storage,
     clock: Clock,
 }
 
@@ -126,6 +130,7 @@ impl Handle {
             })
         };
         let store = uploads.map(open).transpose()?;
+        let storage = Storage::new(options.storage.clone(), clock.clone());
         let (views, task_managers) = watch::channel(TaskManagerViews::default());
         let (to_resources, from_others) = mailbox("ResourceManager", resources::MAILBOX);
         let setup = resources::Setup {
@@ -144,6 +149,7 @@ impl Handle {
             resources: to_resources.clone(),
             clock: clock.clone(),
             rng: rng.fork(1),
+            storage: storage.clone(),
             directory: listed,
         };
         let work = dispatcher::run(setup, from_others, to_dispatcher.clone());
@@ -155,6 +161,7 @@ impl Handle {
             directory,
             task_managers,
             store,
+            storage,
             clock,
         });
         let actors = Actors {
@@ -162,6 +169,49 @@ impl Handle {
             resources,
         };
         Ok((Self { inner }, actors))
+    }
+
+    /// Takes a checkpoint or a savepoint of a job; answers when it is complete or given up.
+    ///
+    /// # Errors
+    /// When the tenant has no such job, or the JobManager ends.
+    pub async fn snapshot(
+        &self,
+        tenant: &TenantId,
+        job: JobId,
+        wanted: Wanted,
+    ) -> Result<Result<Answer, CheckpointFailure>, JobManagerError> {
+        let entry = self.entry(job);
+        let entry = entry.filter(|entry| entry.view().description.tenant == *tenant);
+        let unknown = || JobManagerError::NotFound(format!("there is no job {job}"));
+        let entry = entry.ok_or_else(unknown)?;
+        let over = || JobManagerError::Conflict(format!("job {job} has ended"));
+        let master = entry.master.ok_or_else(over)?;
+        let patience = entry
+            .views
+            .borrow()
+            .description
+            .settings
+            .checkpoints
+            .timeout;
+        let wish = |reply| master::Message::Wish(wanted, reply);
+        // The checkpoint has a timeout of its own; this one is for a JobMaster that does not answer.
+        let answer = self
+            .inner
+            .clock
+            .timeout(patience + ASK, master.ask(wish))
+            .await;
+        let answer = answer.map_err(|late| JobManagerError::TimedOut(late.to_string()))?;
+        answer.map_err(|_| over())
+    }
+
+    /// Deletes a savepoint, or a checkpoint that was kept.
+    ///
+    /// # Errors
+    /// When there is none, or storage refuses.
+    pub async fn dispose(&self, path: &str) -> Result<(), JobManagerError> {
+        let disposed = self.inner.storage.dispose(path).await;
+        disposed.map_err(|error| JobManagerError::Invalid(error.to_string()))
     }
 
     /// All jobs that are known, of all tenants.

@@ -1,25 +1,31 @@
 //! A JobMaster: runs one job.
 //!
 //! The Dispatcher starts one per job. The loop takes messages, hands them to the pure `scheduler` and carries
-//! out its actions (`effects`); it never waits for anybody, errands do. Invariants: everything that is sent
+//! out its actions (`effects`); `checkpoints` does the same with the coordinator, `recovery` goes back to what
+//! it has. It never waits for anybody, errands do. Invariants: everything that is sent
 //! carries the leader's token; what comes with another one, or for an attempt that does not count any more,
 //! is answered as stale; the picture of the job is made again at once when its state changes, and otherwise
 //! at most every [`CHANGES_INTERVAL`], or [`NUMBERS_INTERVAL`] when only numbers have changed.
 
+mod checkpoints;
 mod effects;
+mod recovery;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use wasmill_actor::{Address, Clock, Mailbox, Reply};
+use wasmill_actor::{Address, Clock, Mailbox, Reply, Rng};
+use wasmill_checkpoint::Storage;
+use wasmill_checkpoint::coordinator::{self, ClaimMode, Completed, Wanted};
 use wasmill_graph::{JobGraph, Subtask};
 use wasmill_rpc::protocol::{
-    Acknowledged, JobDescription, NextSplit, Prepared, SplitData, TaskChanged, TaskReport,
+    Acknowledge, Acknowledged, Decline, JobDescription, NextSplit, SplitData, TaskChanged,
+    TaskReport,
 };
+use wasmill_types::JobStatus;
 use wasmill_types::id::{LeaderId, OperatorId, RegistrationId};
-use wasmill_types::{FailureCause, JobStatus};
 
 use crate::bundles::Lease;
 use crate::options::Options;
@@ -29,6 +35,10 @@ use crate::scheduler::{Event, Now, Patience, Scheduler, TaskChange, Timer};
 use crate::slots::SlotRef;
 use crate::splits::Splits;
 use crate::view::JobView;
+use checkpoints::{Checkpoints, Wish};
+use recovery::Preparation;
+
+pub(crate) use recovery::assign;
 
 /// How many messages may wait for a JobMaster.
 pub(crate) const MAILBOX: usize = 1_024;
@@ -64,7 +74,15 @@ pub(crate) enum Message {
     /// Ends the JobMaster and leaves the job as it is.
     Suspend,
     /// An errand has prepared sources and sinks.
-    Prepared(u32, Result<Prepared, FailureCause>),
+    Prepared(u32, Preparation),
+    /// A task has written its part of a checkpoint.
+    Acknowledge(Box<Acknowledge>, Reply<Acknowledged>),
+    /// A task has not taken a checkpoint.
+    Decline(Box<Decline>, Reply<Acknowledged>),
+    /// Somebody wants a checkpoint; answered when it is complete or given up.
+    Wish(Wanted, Wish),
+    /// An errand has answered the coordinator.
+    Coordinated(coordinator::Event),
     /// An errand has done something else.
     Done(Event),
     /// A bug, for the tests of what it does.
@@ -85,6 +103,12 @@ pub(crate) struct Setup {
     pub(crate) views: Arc<watch::Sender<Arc<JobView>>>,
     /// Keeps the bundle in the store until the job has ended.
     pub(crate) lease: Option<Lease>,
+    /// Where checkpoints go.
+    pub(crate) storage: Storage,
+    /// The snapshot that the job starts from.
+    pub(crate) snapshot: Option<(Completed, ClaimMode)>,
+    /// Names savepoints.
+    pub(crate) rng: Rng,
 }
 
 /// The actor.
@@ -92,6 +116,7 @@ struct JobMaster {
     setup: Setup,
     address: Address<Message>,
     splits: Splits,
+    checkpoints: Checkpoints,
     /// The TaskManagers that the job has, or had, slots of and that are not lost.
     members: BTreeMap<RegistrationId, Arc<Member>>,
     timers: BTreeMap<(Duration, u64), Timer>,
@@ -127,12 +152,25 @@ pub(crate) fn scheduler(
 }
 
 /// Runs the job to its end.
-pub(crate) async fn run(setup: Setup, mut mailbox: Mailbox<Message>, address: Address<Message>) {
+pub(crate) async fn run(
+    mut setup: Setup,
+    mut mailbox: Mailbox<Message>,
+    address: Address<Message>,
+) {
     let clock = setup.clock.clone();
+    let checkpoints = Checkpoints::new(
+        &setup.description,
+        &setup.graph,
+        setup.storage.clone(),
+        setup.rng.fork(1),
+        setup.snapshot.take(),
+        &clock,
+    );
     let mut master = JobMaster {
+        splits: checkpoints.splits(&setup.graph),
+        checkpoints,
         setup,
         address,
-        splits: Splits::default(),
         members: BTreeMap::new(),
         timers: BTreeMap::new(),
         next_timer: 0,
@@ -144,7 +182,7 @@ pub(crate) async fn run(setup: Setup, mut mailbox: Mailbox<Message>, address: Ad
     master.happened(Event::Start);
     loop {
         master.publish_if_due();
-        if master.is_over {
+        if master.is_over && master.checkpoints.cleaning == 0 {
             return;
         }
         // Both arms may be dropped without loss.
@@ -158,6 +196,7 @@ pub(crate) async fn run(setup: Setup, mut mailbox: Mailbox<Message>, address: Ad
             master.handle(message);
         }
         master.fire_timers();
+        master.tick();
     }
 }
 
@@ -202,9 +241,19 @@ impl JobMaster {
             Message::Suspend => self.happened(Event::Suspend),
             Message::Prepared(number, prepared) => {
                 let result = prepared.map(|prepared| {
-                    self.splits = Splits::new(prepared.sources);
+                    if let Some(prepared) = prepared {
+                        self.splits = Splits::new(prepared.sources);
+                    }
                 });
                 self.happened(Event::Prepared { number, result });
+            }
+            Message::Acknowledge(ack, reply) => reply.give(self.acknowledged(*ack)),
+            Message::Decline(decline, reply) => reply.give(self.declined(*decline)),
+            Message::Wish(wanted, wish) => self.wished(wanted, wish),
+            Message::Coordinated(event) => {
+                let is_cleanup = matches!(event, coordinator::Event::CleanedUp(_));
+                self.checkpoints.cleaning -= usize::from(is_cleanup);
+                self.coordinate(event);
             }
             Message::Done(event) => self.happened(event),
             #[cfg(test)]
@@ -224,6 +273,8 @@ impl JobMaster {
 
     fn task_changed(&mut self, changed: TaskChanged) -> Acknowledged {
         let is_known = self.is_current(changed.leader, &changed);
+        let is_at_end = changed.end_of_data && is_known;
+        let attempt = changed.attempt;
         if changed.leader == self.setup.leader {
             self.happened(Event::TaskChanged(Box::new(TaskChange {
                 registration: changed.registration,
@@ -233,6 +284,9 @@ impl JobMaster {
                 parts: changed.parts,
                 counters: changed.counters,
             })));
+        }
+        if is_at_end {
+            self.coordinate(coordinator::Event::EndOfData(attempt));
         }
         match is_known {
             true => Acknowledged::Taken,
@@ -275,6 +329,7 @@ impl JobMaster {
         for action in actions {
             self.perform(action);
         }
+        self.observe();
     }
 
     fn fire_timers(&mut self) {
@@ -290,7 +345,9 @@ impl JobMaster {
 
     fn due(&self) -> Duration {
         let timer = self.timers.keys().next().map(|(due, _)| *due);
-        let dues = [timer, self.picture_due()];
+        let checkpoint = self.checkpoints.coordinator.next_wakeup();
+        let checkpoint = checkpoint.filter(|_| !self.is_over);
+        let dues = [timer, self.picture_due(), checkpoint];
         dues.into_iter()
             .flatten()
             .min()
@@ -314,9 +371,9 @@ impl JobMaster {
             self.stale = Stale::No;
             self.pictured = self.setup.scheduler.status();
             self.pictured_at = now;
-            self.setup
-                .views
-                .send_replace(Arc::new(self.setup.scheduler.picture()));
+            let mut picture = self.setup.scheduler.picture();
+            picture.checkpoints = Arc::new(self.checkpoints.view());
+            self.setup.views.send_replace(Arc::new(picture));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wasmill_checkpoint::storage;
 use wasmill_graph::Limits;
 use wasmill_rpc::heartbeat;
 
@@ -43,6 +44,8 @@ pub struct Options {
     pub commit_tries: u32,
     /// The time before the second of these tries; each further one waits twice as long.
     pub commit_delay: Duration,
+    /// How checkpoint storage is used.
+    pub storage: storage::Options,
 }
 
 impl Default for Options {
@@ -64,6 +67,7 @@ impl Default for Options {
             commit_timeout: Duration::from_secs(300),
             commit_tries: 4,
             commit_delay: Duration::from_millis(250),
+            storage: storage::Options::default(),
         }
     }
 }

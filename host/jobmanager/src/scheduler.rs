@@ -112,6 +112,8 @@ pub(crate) enum Event {
     Discarded(Result<(), String>),
     /// A timer has run out.
     Timer(Timer),
+    /// The whole job has to start again.
+    Fail(FailureCause),
     /// The user wants the job to end.
     Cancel,
     /// The JobManager ends.
@@ -156,7 +158,12 @@ pub(crate) enum Action {
     /// Gives a slot up whose task does not stop.
     GiveUpSlot(SlotRef),
     /// Prepares sources and sinks.
-    Prepare(u32),
+    Prepare {
+        /// The number of the preparation.
+        number: u32,
+        /// Whether other regions of the job run.
+        is_partial: bool,
+    },
     /// Gives the splits of these subtasks out again.
     TakeBackSplits(Vec<Subtask>),
     /// Starts tasks.
@@ -330,6 +337,7 @@ impl Scheduler {
             Event::Committed { sink, result } => self.committed(sink, result),
             Event::Discarded(result) => self.discarded(result),
             Event::Timer(timer) => self.timer(timer),
+            Event::Fail(cause) => self.fail_all(cause),
             Event::Cancel => self.cancel(),
             Event::Suspend => self.suspend(),
         }
@@ -348,6 +356,17 @@ impl Scheduler {
     pub(crate) fn is_current(&self, attempt: AttemptId, registration: RegistrationId) -> bool {
         let task = self.tasks.find(attempt);
         task.is_some_and(|task| task.registration() == Some(registration))
+    }
+
+    /// The attempts that count, with their states, in the order of the execution graph.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (AttemptId, ExecutionState)> {
+        let tasks = self.tasks.iter();
+        tasks.map(|task| (task.current.id, task.state()))
+    }
+
+    /// Where an attempt runs, if it counts.
+    pub(crate) fn place_of(&self, attempt: AttemptId) -> Option<RegistrationId> {
+        self.tasks.find(attempt)?.registration()
     }
 
     /// The job's state.

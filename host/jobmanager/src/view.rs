@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use wasmill_checkpoint::statistics::Statistics;
 use wasmill_graph::{JobGraph, OperatorUid};
 use wasmill_rpc::protocol::{Hardware, JobDescription, SlotMemory, TaskCounters};
 use wasmill_types::id::{AttemptId, Digest, JobId, SlotId, TaskManagerId, TenantId, VertexId};
@@ -34,8 +35,29 @@ pub struct JobView {
     pub restart_strategy: Strategy,
     /// How often it, or a part of it, was restarted.
     pub restarts: u32,
+    /// Its checkpoints.
+    pub checkpoints: Arc<CheckpointsView>,
     /// Why it is waiting, in a state in which it does: for instance the slots that are missing.
     pub waiting_for: Option<String>,
+}
+
+/// The checkpoints of a job.
+#[derive(Debug, Clone)]
+pub struct CheckpointsView {
+    /// How they are taken.
+    pub options: wasmill_checkpoint::Options,
+    /// What became of them.
+    pub statistics: Statistics,
+}
+
+impl Default for CheckpointsView {
+    fn default() -> Self {
+        let options = wasmill_checkpoint::Options::default();
+        Self {
+            statistics: Statistics::new(options.history),
+            options,
+        }
+    }
 }
 
 /// A vertex of a job.

@@ -196,6 +196,7 @@ impl Exchange {
             Element::Batch(batch) => Some(batch),
             Element::Watermark(_)
             | Element::Status(_)
+            | Element::Barrier(_)
             | Element::EndOfData
             | Element::EndOfPartition => None,
         })

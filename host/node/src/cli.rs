@@ -4,6 +4,7 @@
 
 mod cluster;
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,8 +24,8 @@ pub(crate) use cluster::{
 use crate::bench::BenchArgs;
 use crate::bench::exchange::WorkerArgs;
 use crate::internal::InternalArgs;
-use crate::quantity;
 use crate::settings::{MAX_CACHE_BYTES, MAX_MEMORY_BYTES};
+use crate::{checkpointing, quantity};
 
 /// Run stream programs whose operators are WebAssembly components.
 ///
@@ -249,6 +250,23 @@ pub(crate) struct RunArgs {
     /// more than once
     #[arg(short = 'D', value_name = "KEY=VALUE", value_parser = option, conflicts_with = "local")]
     pub(crate) options: Vec<(String, String)>,
+    /// Take a checkpoint this often, as `500ms` or `10s`: after a failure the job goes on from the last
+    /// one, and sinks make their output visible at each [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = checkpoint_interval, help_heading = STATE)]
+    pub(crate) checkpoint_interval: Option<Duration>,
+    /// Where checkpoints go: a directory, or a URL like `s3://bucket/checkpoints` [default: the
+    /// JobManager's]
+    #[arg(long, value_name = "URL", help_heading = STATE)]
+    pub(crate) checkpoint_dir: Option<String>,
+    /// Where keyed state is kept that the sandbox does not cache [default: what the TaskManager says]
+    #[arg(long, value_name = "BACKEND", help_heading = STATE)]
+    pub(crate) backend: Option<BackendArg>,
+    /// Start from a savepoint, or from a checkpoint that was kept
+    #[arg(long, value_name = "PATH", help_heading = STATE)]
+    pub(crate) from_savepoint: Option<String>,
+    /// Leave state behind that no operator of the program takes
+    #[arg(long, requires = "from_savepoint", help_heading = STATE)]
+    pub(crate) allow_non_restored_state: bool,
     /// Print one JSON object as the last line: job, jobid, tenant, state, records_in, bytes_in,
     /// records_out, bad_records, seconds, first_record_ms, error; without a usable bundle, job and jobid
     /// are null
@@ -262,6 +280,44 @@ pub(crate) struct RunArgs {
     /// The program's arguments
     #[arg(last = true)]
     pub(crate) args: Vec<String>,
+}
+
+impl RunArgs {
+    /// What is chosen about checkpoints and state, by Flink's keys.
+    pub(crate) fn state_options(&self) -> BTreeMap<String, String> {
+        let interval = self.checkpoint_interval;
+        let backend = self.backend.map(|backend| match backend {
+            BackendArg::Memory => "memory",
+            BackendArg::Rocksdb => "rocksdb",
+        });
+        let allowed = self.allow_non_restored_state.then_some("true");
+        let options = [
+            (
+                checkpointing::INTERVAL,
+                interval.map(|time| format!("{}ms", time.as_millis())),
+            ),
+            (checkpointing::DIRECTORY, self.checkpoint_dir.clone()),
+            (checkpointing::BACKEND, backend.map(str::to_owned)),
+            (checkpointing::SAVEPOINT_PATH, self.from_savepoint.clone()),
+            (
+                checkpointing::ALLOW_NON_RESTORED,
+                allowed.map(str::to_owned),
+            ),
+        ];
+        let chosen = options
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        chosen.collect()
+    }
+}
+
+/// Where keyed state is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendArg {
+    /// In memory
+    Memory,
+    /// In RocksDB, on the TaskManager's disk
+    Rocksdb,
 }
 
 /// What to do with records that cannot be read.
@@ -299,6 +355,9 @@ const PARALLELISM: RangeInclusive<i64> = 1..=MAX_PARALLELISM as i64;
 /// The heading of the flags that set the sandbox's limits.
 const SANDBOX: &str = "Limits of the sandbox";
 
+/// The heading of the flags about state.
+const STATE: &str = "State and checkpoints";
+
 /// Less than this no bundle of the SDK starts with: its stack alone has it.
 const MIN_MEMORY_BYTES: u64 = 1 << 20;
 
@@ -318,6 +377,14 @@ fn call_timeout(text: &str) -> Result<Duration, String> {
     let time = quantity::parse_time(text)?;
     if time.is_zero() || time > MAX_CALL_TIMEOUT {
         return Err("it must be from 1ms to 24h".to_owned());
+    }
+    Ok(time)
+}
+
+fn checkpoint_interval(text: &str) -> Result<Duration, String> {
+    let time = quantity::parse_time(text)?;
+    if time < Duration::from_millis(10) {
+        return Err("it must be at least 10ms".to_owned());
     }
     Ok(time)
 }

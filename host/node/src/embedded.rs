@@ -41,7 +41,8 @@ const SLOT: SlotMemory = SlotMemory {
     guest: 1 << 50,
     cache: 1 << 50,
     network: 1 << 50,
-    state: 1 << 50,
+    // The default of the backend.
+    state: 0,
 };
 
 /// A job to run here.

@@ -94,6 +94,14 @@ fn config(args: &JobManagerArgs) -> Result<Config, Failure> {
     Config::read(args.config.as_deref(), &flags)
 }
 
+/// Where checkpoints go that name no directory.
+fn checkpoint_dir(config: &Config, data_dir: &Path) -> String {
+    match config.jobmanager.checkpoint_dir.as_str() {
+        "" => data_dir.join("checkpoints").display().to_string(),
+        chosen => chosen.to_owned(),
+    }
+}
+
 /// A JobManager that starts.
 struct Start<'a> {
     config: Config,
@@ -129,11 +137,13 @@ impl Start<'_> {
         let leases = nodes::watch(leases, handle.clone());
 
         let ask_to_stop = CancelToken::new();
+        let checkpoints = checkpoint_dir(&self.config, &self.place.path);
         let cluster = OverHandle::new(
             handle.clone(),
             authority,
             ask_to_stop.clone(),
             self.clock.clone(),
+            Some(checkpoints),
         );
         let server = Server::bind(self.rest(), Arc::new(cluster), self.clock.clone()).await;
         let server = server.map_err(|error| Failure::failed(story(&error)))?;

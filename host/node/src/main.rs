@@ -9,6 +9,7 @@
 mod addresses;
 mod bench;
 mod build;
+mod checkpointing;
 mod cli;
 mod cluster;
 mod completions;

@@ -66,6 +66,12 @@ pub(crate) fn task_manager(chosen: &Path) -> Result<PathBuf, Failure> {
     or_users(chosen, "taskmanager")
 }
 
+/// Where the checkpoints of jobs go that run in this process, unless they name a directory.
+pub(crate) fn local_checkpoints() -> Option<String> {
+    let directory = dirs::data_dir()?.join("wasmill").join("checkpoints");
+    Some(directory.display().to_string())
+}
+
 fn or_users(chosen: &Path, name: &str) -> Result<PathBuf, Failure> {
     if !chosen.as_os_str().is_empty() {
         return Ok(chosen.to_owned());

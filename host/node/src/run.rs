@@ -19,10 +19,12 @@ use wasmill_types::operator::BadRecordPolicy;
 use wasmill_types::{FailureKind, JobStatus};
 use wasmill_wasm::{Bundle, Limits};
 
+use crate::checkpointing;
 use crate::cli::{OnBadRecord, RunArgs};
 use crate::embedded::{self, Embedded, Ended};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
+use crate::places;
 use crate::progress::Progress;
 use crate::screen::Screen;
 use crate::settings::Settings;
@@ -54,6 +56,14 @@ pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Ex
         tenant: TenantId::default(),
         process_started_ms: clock.now_ms() - uptime,
     };
+    let mut job_settings = settings.job(rng.seed());
+    let directory = places::local_checkpoints();
+    let applied = checkpointing::apply(
+        &args.state_options(),
+        directory.as_deref(),
+        &mut job_settings,
+    );
+    applied.map_err(|error| shown.refuse(Failure::unusable(error.to_string())))?;
     let job = Embedded {
         description: JobDescription {
             job: job_id,
@@ -61,7 +71,7 @@ pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Ex
             spec,
             bundle: Some(bundle.digest()),
             args: args.args,
-            settings: settings.job(rng.seed()),
+            settings: job_settings,
         },
         graph,
         program: Arc::new(Loaded {

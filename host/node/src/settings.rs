@@ -93,6 +93,9 @@ impl Settings {
             memory_bytes: Some(limits.memory_bytes),
             call_timeout_ms: Some(u64::try_from(call_timeout).unwrap_or(u64::MAX)),
             seed,
+            checkpoints: wasmill_checkpoint::Options::default(),
+            backend: None,
+            restore: None,
         }
     }
 

@@ -249,6 +249,7 @@ impl Start<'_> {
             data: Some(data),
             slots: own.slots,
             memory: slot_memory(own.memory.0, network.memory.0, own.slots),
+            state_directory: self.place.path.join("state"),
             hardware: machine::hardware(),
             task: wasmill_task::Options {
                 channel_capacity: network.channel_capacity,

@@ -302,6 +302,7 @@ fn job(
     ]);
     reached.entry(status).or_insert(START_MS + 30_000);
     JobView {
+        checkpoints: Arc::default(),
         description: Arc::new(JobDescription {
             job: id,
             tenant,
@@ -315,6 +316,9 @@ fn job(
                 memory_bytes: Some(1 << 26),
                 call_timeout_ms: None,
                 seed: 7,
+                checkpoints: wasmill_checkpoint::Options::default(),
+                backend: None,
+                restore: None,
             },
         }),
         graph,

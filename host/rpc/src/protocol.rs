@@ -2,7 +2,9 @@
 //!
 //! Follow a job: [`Register`] a TaskManager, [`Prepare`] the job's sources and sinks at one of them,
 //! [`Deploy`] its tasks, hear of each by [`TaskChanged`], give out [`NextSplit`], [`Commit`] or [`Discard`]
-//! what its sinks have staged, [`Release`] what the job still holds. Invariants: every message to a task
+//! what its sinks have staged, [`Release`] what the job still holds. Follow a checkpoint: [`Trigger`] it at
+//! the tasks where it starts, hear of each task by [`Acknowledge`] or [`Decline`], [`Notify`] all; after a
+//! failure [`Recover`] the sinks' targets and deploy with a [`TaskRestore`] per task. Invariants: every message to a task
 //! carries the [`LeaderId`](wasmill_types::id::LeaderId) of the JobMaster that sends it, every message from a TaskManager its
 //! [`RegistrationId`](wasmill_types::id::RegistrationId), and a receiver that knows a newer one refuses; the answer to a call says that it
 //! was taken, never that the work is done, unless its doc comment says so.
@@ -11,17 +13,19 @@ mod to_job_manager;
 mod to_task_manager;
 
 use serde::{Deserialize, Serialize};
+use wasmill_checkpoint::Options;
+use wasmill_checkpoint::coordinator::ClaimMode;
 use wasmill_types::id::{Digest, JobId, OperatorId, TenantId, VertexId};
 use wasmill_types::job::JobSpec;
 use wasmill_types::operator::BadRecordPolicy;
 
 pub use to_job_manager::{
-    Acknowledged, Deregister, Hardware, Heartbeat, NextSplit, Register, Registered, SlotMemory,
-    SlotUse, TaskChanged, TaskCounters, TaskReport, ToJobManager,
+    Acknowledge, Acknowledged, Decline, Deregister, Hardware, Heartbeat, NextSplit, Register,
+    Registered, SlotMemory, SlotUse, TaskChanged, TaskCounters, TaskReport, ToJobManager,
 };
 pub use to_task_manager::{
-    Cancel, Commit, Deploy, Discard, JobLog, LogLine, Peer, Prepare, Prepared, Release, TaskPlace,
-    ToTaskManager,
+    Cancel, Commit, Deploy, Discard, JobLog, LogLine, Notify, Peer, Prepare, Prepared, Recover,
+    Release, Removes, RestoredOperator, TaskPlace, TaskRestore, ToTaskManager, Trigger,
 };
 
 /// The version of these messages; both sides of a connection must have the same.
@@ -60,6 +64,34 @@ pub struct JobSettings {
     pub call_timeout_ms: Option<u64>,
     /// The randomness of the job; the same one in every run of it.
     pub seed: u64,
+    /// How its checkpoints are taken.
+    pub checkpoints: Options,
+    /// Where keyed state is kept; none for what the TaskManager says.
+    pub backend: Option<Backend>,
+    /// The snapshot that it starts from.
+    pub restore: Option<Restore>,
+}
+
+/// Where keyed state is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    /// In memory.
+    #[default]
+    Memory,
+    /// In RocksDB, on local disk.
+    Rocksdb,
+}
+
+/// The snapshot that a job starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// The directory of a savepoint or of a checkpoint that was kept.
+    pub path: String,
+    /// Whether state may be left behind that no operator takes (semantics §8.3).
+    pub allow_non_restored: bool,
+    /// Who owns it from then on.
+    pub claim: ClaimMode,
 }
 
 /// A part of a source's input, which one subtask reads; what it holds only the source understands.

@@ -5,9 +5,9 @@
 
 use crate::call::Request;
 use crate::protocol::{
-    Acknowledged, Cancel, Commit, Deploy, Deregister, Discard, Heartbeat, JobLog, LogLine,
-    NextSplit, Prepare, Prepared, Register, Registered, Release, SplitData, TaskChanged,
-    ToJobManager, ToTaskManager,
+    Acknowledge, Acknowledged, Cancel, Commit, Decline, Deploy, Deregister, Discard, Heartbeat,
+    JobLog, LogLine, NextSplit, Notify, Prepare, Prepared, Recover, Register, Registered, Release,
+    SplitData, TaskChanged, ToJobManager, ToTaskManager, Trigger,
 };
 
 macro_rules! calls {
@@ -33,6 +33,8 @@ calls! { ToJobManager:
     "heartbeat" Heartbeat boxed => Acknowledged;
     "task changed" TaskChanged boxed => Acknowledged;
     "next split" NextSplit => Option<SplitData>;
+    "acknowledge" Acknowledge boxed => Acknowledged;
+    "decline" Decline boxed => Acknowledged;
     "deregister" Deregister => ();
 }
 
@@ -42,6 +44,9 @@ calls! { ToTaskManager:
     "cancel" Cancel => ();
     "commit" Commit => ();
     "discard" Discard => ();
+    "recover" Recover boxed => ();
+    "trigger" Trigger boxed => ();
+    "notify" Notify => ();
     "release" Release => ();
     "job log" JobLog => Vec<LogLine>;
 }

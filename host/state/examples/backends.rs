@@ -63,6 +63,7 @@ fn measure(name: &str, setting: &Setting, backend: BackendChoice) {
     let mut random = SmallRng::seed_from_u64(1);
     let expiry = Expiry::new(Clock::system(), &[]);
     let opening = Opening {
+        renumbered: Default::default(),
         groups: OwnedGroups::new(0, 1, 128),
         options: Options {
             max_bytes: ByteSize(64 << 30),

@@ -89,6 +89,7 @@ impl Bench {
 
     pub(crate) fn opening(&self, kind: Kind, subtask: u32, parallelism: u32) -> Opening {
         Opening {
+            renumbered: Default::default(),
             groups: OwnedGroups::new(subtask, parallelism, GROUPS),
             options: Options::default(),
             expiry: self.expiry.clone(),

@@ -5,6 +5,7 @@
 //! owns from each (semantics §5.5). Invariants: what is restored is what was saved, whatever the backends;
 //! a snapshot is checked before anything of it is kept; a failure leaves nothing behind.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -45,6 +46,9 @@ pub struct Opening {
     pub expiry: Expiry,
     /// Where it keeps rows.
     pub backend: BackendChoice,
+    /// The number of each state by its number in the snapshots, if some have changed; rows of states that
+    /// are not there are left out then.
+    pub renumbered: BTreeMap<u32, u32>,
 }
 
 /// The keyed state and the timers of one subtask.
@@ -157,6 +161,9 @@ impl Opening {
 
     /// Which source's files a database can be opened on: that with the most of the owned key groups.
     fn base(&self, sources: &[Open]) -> Option<usize> {
+        if !self.renumbered.is_empty() {
+            return None;
+        }
         let timed = self.expiry.timed();
         let fitting = sources
             .iter()
@@ -237,6 +244,7 @@ impl Transfer<'_> {
         let (groups, expiry) = (&self.opening.groups, &self.opening.expiry);
         let (was_timed, is_timed) = (&source.head.timed, expiry.timed());
         let now = expiry.now();
+        let renumbered = &self.opening.renumbered;
         for group in self.opening.shared_groups(&source.head) {
             let group = u16::try_from(group).expect("key groups fit in 16 bits");
             reader.read(group, &mut |item| {
@@ -251,6 +259,11 @@ impl Transfer<'_> {
                     return Err(StateError::Corrupt(problem));
                 }
                 let was_timed = was_timed.contains(&row.state);
+                let row = match renumbered.get(&row.state) {
+                    Some(&state) => Row { state, ..row },
+                    None if renumbered.is_empty() => row,
+                    None => return Ok(()),
+                };
                 match (was_timed, is_timed.contains(&row.state)) {
                     (false, true) => take(&Row {
                         value: &stamped(now, row.value),

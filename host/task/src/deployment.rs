@@ -20,6 +20,7 @@ use wasmill_types::id::{EdgeId, JobId, TenantId, VertexId};
 
 use crate::endpoints::Endpoints;
 use crate::guest::GuestCode;
+use crate::keeper::Keeper;
 use crate::options::Options;
 use crate::outcome::{JobFailure, Observer};
 use crate::source::SplitSource;
@@ -76,6 +77,8 @@ pub struct TaskSpec {
     pub cache_bytes: u64,
     /// Gives it splits, if it starts with a source.
     pub splits: Option<Box<dyn SplitSource>>,
+    /// Where its state comes from and goes to; without one it starts empty and its checkpoints fail.
+    pub keeper: Option<Box<dyn Keeper>>,
     /// Hears what it does.
     pub observer: Arc<dyn Observer>,
     /// Stops it.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wasmill_connectors::{Access, Committable, Sink, Source, Split};
+use wasmill_connectors::{Access, Committable, Recovery, Sink, Source, Split};
 use wasmill_graph::JobGraph;
 use wasmill_types::id::{OperatorId, VertexId};
 use wasmill_types::{HostError, TaskFailure};
@@ -28,9 +28,18 @@ pub struct Endpoints {
     pub sinks: Sinks,
 }
 
+/// When output becomes visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commits {
+    /// When all tasks have finished.
+    AtEnd,
+    /// At each checkpoint that completes.
+    AtCheckpoints,
+}
+
 /// The sinks of a job, and the names of their operators.
 #[derive(Debug, Default)]
-pub struct Sinks(BTreeMap<OperatorId, (String, Box<dyn Sink>)>);
+pub struct Sinks(BTreeMap<OperatorId, (String, Arc<dyn Sink>)>);
 
 impl Endpoints {
     /// Parses the options of a job's connectors.
@@ -66,6 +75,7 @@ impl Endpoints {
         graph: &JobGraph,
         code: Option<&Arc<dyn GuestCode>>,
         args: &[String],
+        commits: Commits,
     ) -> Result<JobSplits, JobFailure> {
         let mut splits = JobSplits::new();
         let vertices = graph.vertices.iter();
@@ -83,7 +93,11 @@ impl Endpoints {
         }
         for (vertex, plan) in &planned {
             for id in plan.sinks() {
-                let prepared = self.sinks.get(id).prepare();
+                let sink = self.sinks.get(id);
+                let prepared = match commits {
+                    Commits::AtEnd => sink.prepare(),
+                    Commits::AtCheckpoints => sink.prepare_for_checkpoints(),
+                };
                 let named = |error| JobFailure::at(&vertex.name, of_operator(graph, id, error));
                 prepared.map_err(named)?;
             }
@@ -105,6 +119,50 @@ impl Sinks {
             HostError::new(format!("make the output of `{name}` visible: {error}"))
         };
         sink.commit(parts).map_err(named)
+    }
+
+    /// Makes what a sink handed over at a barrier visible; repeating it is harmless.
+    ///
+    /// # Errors
+    /// When there is no such sink, or it could not.
+    pub fn commit_checkpoint(
+        &self,
+        id: OperatorId,
+        parts: Vec<Committable>,
+    ) -> Result<(), HostError> {
+        let (name, sink) = self.known(id)?;
+        sink.commit_checkpoint(parts).map_err(|error| {
+            let error = HostError::from(error);
+            HostError::new(format!("make the output of `{name}` visible: {error}"))
+        })
+    }
+
+    /// Brings the targets of all sinks to where a checkpoint was: what was handed over until then is
+    /// committed, what else the job's tasks left goes, as far as `removes_later` says. `runs` is what the
+    /// names of the job's runs begin with.
+    ///
+    /// # Errors
+    /// The first target that cannot be written. Repeating it goes on.
+    pub fn recover(
+        &self,
+        runs: &str,
+        mut commit: BTreeMap<OperatorId, Vec<Committable>>,
+        removes_later: bool,
+    ) -> Result<(), HostError> {
+        for (id, (name, sink)) in &self.0 {
+            let recovery = Recovery {
+                job: runs.to_owned(),
+                commit: commit.remove(id).unwrap_or_default(),
+                removes_later,
+            };
+            sink.recover(&recovery).map_err(|error| {
+                let error = HostError::from(error);
+                HostError::new(format!(
+                    "bring the output of `{name}` to the checkpoint: {error}"
+                ))
+            })?;
+        }
+        Ok(())
     }
 
     /// Removes what sinks have staged and no commit has made visible. Tries all of them.
@@ -130,11 +188,11 @@ impl Sinks {
     }
 
     /// The sink with this id, which is one of the graph's that was opened.
-    pub(crate) fn get(&self, id: OperatorId) -> &dyn Sink {
-        self.0[&id].1.as_ref()
+    pub(crate) fn get(&self, id: OperatorId) -> &Arc<dyn Sink> {
+        &self.0[&id].1
     }
 
-    fn known(&self, id: OperatorId) -> Result<&(String, Box<dyn Sink>), HostError> {
+    fn known(&self, id: OperatorId) -> Result<&(String, Arc<dyn Sink>), HostError> {
         let unknown = || HostError::new(format!("the job has no sink with the number {id}"));
         self.0.get(&id).ok_or_else(unknown)
     }
@@ -150,7 +208,8 @@ impl Sinks {
         };
         let sink = wasmill_connectors::sink(spec, access);
         let sink = sink.map_err(|error| of_operator(graph, id, error))?;
-        self.0.insert(id, (graph.operator(id).name.clone(), sink));
+        self.0
+            .insert(id, (graph.operator(id).name.clone(), sink.into()));
         Ok(())
     }
 }

@@ -5,15 +5,20 @@ pub(crate) mod graph;
 pub(crate) mod guest;
 pub(crate) mod job;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use wasmill_actor::{Clock, Rng};
-use wasmill_connectors::{Committable, ConnectorError, SinkWriter, Split};
+use wasmill_actor::{Clock, Rng, Signal};
+use wasmill_connectors::{Committable, ConnectorError, Sink, SinkWriter, Split, WriterContext};
+use wasmill_types::id::OperatorId;
 use wasmill_types::{Batch, BatchView, Element};
 
 use crate::event_time::OutputTime;
 use crate::host::TaskHost;
+use crate::keeper::{Forgetful, Start};
+use crate::orders::Orders;
 use crate::output::Output;
+use crate::sink::SinkOutput;
+use crate::task::Checkpoints;
 
 /// A batch of these records.
 pub(crate) fn batch(records: &[&str]) -> Batch {
@@ -32,6 +37,7 @@ pub(crate) fn host(outputs: Vec<Output>) -> TaskHost {
         event_time: OutputTime::default(),
         state: None,
         timers: None,
+        expiry: None,
         clock: Clock::manual(0),
         rng: Rng::seeded(1),
         metrics: Arc::default(),
@@ -48,6 +54,7 @@ pub(crate) fn shown(element: &Element) -> String {
         Element::Watermark(i64::MAX) => "Wmax".to_owned(),
         Element::Watermark(time) => format!("W{time}"),
         Element::Status(status) => format!("{status:?}").to_lowercase(),
+        Element::Barrier(barrier) => format!("B{}", barrier.checkpoint),
         Element::EndOfData => "end".to_owned(),
         Element::EndOfPartition => "gone".to_owned(),
     }
@@ -77,9 +84,59 @@ impl SinkWriter for Writer {
         Ok(())
     }
 
+    fn prepare_commit(&mut self) -> Result<Vec<Committable>, ConnectorError> {
+        refuse(self.fails_to_finish, "finish")?;
+        let written = std::mem::take(&mut self.written);
+        Ok(vec![committable(&written.join(","))])
+    }
+
     fn finish(self: Box<Self>) -> Result<Vec<Committable>, ConnectorError> {
         refuse(self.fails_to_finish, "finish")?;
         Ok(vec![committable(&self.written.join(","))])
+    }
+}
+
+/// The checkpoints of a task that keeps nothing.
+pub(crate) fn checkpoints(signal: &Signal, channels: usize) -> Checkpoints {
+    let orders = Orders::new(signal.clone());
+    let mut start = Start::default();
+    Checkpoints::new(orders, channels, Box::new(Forgetful), false, &mut start)
+}
+
+/// A sink with this writer, whose commits are counted.
+pub(crate) fn sink(id: u32, writer: Writer) -> Output {
+    Output::Sink(SinkOutput::new(
+        OperatorId(id),
+        Arc::new(Target::default()),
+        Box::new(writer),
+    ))
+}
+
+/// What a sink made visible.
+#[derive(Debug, Default)]
+pub(crate) struct Target(pub(crate) Mutex<Vec<String>>);
+
+impl Sink for Target {
+    fn prepare(&self) -> Result<(), ConnectorError> {
+        Ok(())
+    }
+
+    fn writer(&self, _: WriterContext) -> Result<Box<dyn SinkWriter>, ConnectorError> {
+        Ok(Box::new(Writer::default()))
+    }
+
+    fn commit(&self, parts: Vec<Committable>) -> Result<(), ConnectorError> {
+        self.commit_checkpoint(parts)
+    }
+
+    fn commit_checkpoint(&self, parts: Vec<Committable>) -> Result<(), ConnectorError> {
+        let names = parts.into_iter().map(|part| part.name);
+        self.0.lock().unwrap().extend(names);
+        Ok(())
+    }
+
+    fn discard(&self, _: Vec<Committable>) -> Result<(), ConnectorError> {
+        Ok(())
     }
 }
 

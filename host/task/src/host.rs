@@ -6,18 +6,19 @@
 use std::sync::Arc;
 
 use wasmill_actor::{Clock, Rng, Signal};
-use wasmill_state::{KeyedBackend, TimerService};
+use wasmill_state::{Expiry, KeyedBackend, KeyedSnapshot, StateError, TimerService};
 use wasmill_types::batch::MalformedBatch;
 use wasmill_types::element::ChannelStatus;
 use wasmill_types::operator::{
     Changes, LogLevel, OperatorHost, OptionalBlobs, Page, TimeDomain, Timers,
 };
-use wasmill_types::{BatchView, BlobsView, Element, TaskFailure};
+use wasmill_types::{Barrier, BatchView, BlobsView, Element, TaskFailure};
 
 use crate::event_time::OutputTime;
 use crate::metrics::{Histogram, TaskMetrics};
 use crate::outcome::Observer;
 use crate::output::Output;
+use crate::sink::SinkOutput;
 
 /// The host side of one task.
 pub struct TaskHost {
@@ -32,6 +33,8 @@ pub struct TaskHost {
     pub state: Option<Box<dyn KeyedBackend>>,
     /// Timers; none when the task has no keyed operator.
     pub timers: Option<TimerService>,
+    /// Which keyed states expire; none when the task has no keyed operator.
+    pub expiry: Option<Expiry>,
     /// The clock.
     pub clock: Clock,
     /// The subtask's own randomness.
@@ -67,10 +70,28 @@ impl TaskHost {
         let target = &mut self.outputs[output];
         let (count, bytes) = (records.len(), records.data.len());
         self.metrics.add_out(count, bytes);
-        if matches!(target, Output::Sink(..)) {
+        if matches!(target, Output::Sink(_)) {
             self.metrics.add_sent(count);
         }
         target.emit(records)
+    }
+
+    /// The sinks.
+    pub fn sinks(&mut self) -> impl Iterator<Item = &mut SinkOutput> {
+        self.outputs.iter_mut().filter_map(Output::sink)
+    }
+
+    /// Keyed state and timers as they are now.
+    ///
+    /// # Errors
+    /// When the backend cannot.
+    pub fn snapshot(&mut self, checkpoint: u64) -> Result<Option<KeyedSnapshot>, StateError> {
+        let (Some(state), Some(timers), Some(expiry)) =
+            (&mut self.state, &mut self.timers, &self.expiry)
+        else {
+            return Ok(None);
+        };
+        KeyedSnapshot::take(checkpoint, state.as_mut(), timers, expiry).map(Some)
     }
 
     /// Tells the outputs that event time has advanced; ignored unless it has.
@@ -89,6 +110,14 @@ impl TaskHost {
     pub fn status(&mut self, status: ChannelStatus) -> Result<(), TaskFailure> {
         let told = self.event_time.status(status);
         told.map_or(Ok(()), |element| self.broadcast(&element))
+    }
+
+    /// Cuts the outputs: what was sent belongs to the checkpoint.
+    ///
+    /// # Errors
+    /// When an edge cannot take it.
+    pub fn barrier(&mut self, barrier: Arc<Barrier>) -> Result<(), TaskFailure> {
+        self.broadcast(&Element::Barrier(barrier))
     }
 
     /// Says that all records have been sent.

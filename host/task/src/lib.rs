@@ -11,6 +11,10 @@
 //! 7. a sink of the host, or a [`partition`] that spreads the records over channels ([`partitioner`])
 //!    and sends them on in frames.
 //!
+//! A checkpoint cuts across this: the coordinator's [`orders`] and the barriers of the channels, which
+//! [`aligner`] combines, have the task hand over its state to its [`keeper`]; what its [`sink`]s handed over
+//! is committed when the checkpoint is complete.
+//!
 //! [`deployment`] builds the tasks of a job that run in one process and connects them, by the [`plan`] of
 //! each vertex; [`endpoints`] are the job's connectors, and [`outcome`] how a task goes and ends.
 //! Whoever leads the job has other threads look at its tasks ([`watched`]).
@@ -19,6 +23,7 @@
 //! next split, or for room in the middle of an `emit`, and cancelling ends all three; no record waits
 //! longer than the buffer timeout for others, unless its channel is full.
 
+pub mod aligner;
 pub mod deployment;
 pub mod direct;
 pub mod endpoints;
@@ -27,14 +32,17 @@ pub mod event_time;
 mod fixture;
 pub mod guest;
 pub mod host;
+pub mod keeper;
 pub mod mailbox;
 pub mod metrics;
 pub mod options;
+pub mod orders;
 pub mod outcome;
 pub mod output;
 pub mod partition;
 pub mod partitioner;
 pub mod plan;
+pub mod sink;
 pub mod source;
 pub mod task;
 pub mod valve;

@@ -1,7 +1,7 @@
 //! What a task does next. Decides only; [`crate::task`] does it.
 //!
-//! Invariant: nothing that could emit is chosen while an output lacks room, and nothing at all is chosen
-//! once the task is cancelled.
+//! Invariant: nothing that could emit records is chosen while an output lacks room, and nothing at all is
+//! chosen once the task is cancelled.
 
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use wasmill_types::Element;
 pub enum Next {
     /// Stop.
     Cancel,
+    /// Do what the task was told about checkpoints.
+    Order,
     /// Send what was collected: its time is over.
     Flush,
     /// Wait until every output has room, at most until this time.
@@ -34,6 +36,8 @@ pub enum Next {
 pub struct Facts {
     /// Whether the task has been cancelled.
     pub is_cancelled: bool,
+    /// Whether it was told something about checkpoints.
+    pub has_orders: bool,
     /// Whether every output takes records without waiting.
     pub has_room: bool,
     /// When collected records must be sent at the latest, if there are any that can be.
@@ -58,6 +62,9 @@ pub fn select(facts: Facts, gate: Option<&mut Gate>) -> Next {
     let is_due = |at: Option<Duration>| at.is_some_and(|at| at <= now);
     if facts.is_cancelled {
         return Next::Cancel;
+    }
+    if facts.has_orders {
+        return Next::Order;
     }
     if is_due(flush_at) {
         return Next::Flush;

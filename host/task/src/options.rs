@@ -29,6 +29,9 @@ pub struct Options {
     /// `taskmanager.task-niceness`: how much the threads of tasks give way to the other threads of the
     /// machine, from 0 to 19.
     pub niceness: u8,
+    /// `execution.checkpointing.interval` is set: sinks commit at checkpoints, and a task that has processed
+    /// all of its input waits for a last one (semantics §9.3).
+    pub checkpoints: bool,
     /// What to do with records that cannot be decoded.
     pub on_bad_record: BadRecordPolicy,
     /// The limits of keyed state and timers.
@@ -46,6 +49,7 @@ impl Default for Options {
             cache_bytes: 64 << 20,
             max_record_bytes: 1 << 20,
             niceness: 0,
+            checkpoints: false,
             on_bad_record: BadRecordPolicy::Fail,
             state: wasmill_state::Options::default(),
         }

@@ -66,6 +66,8 @@ pub enum Change {
     Initializing(Watched),
     /// Its operators are open.
     Running,
+    /// It has processed all of its input and waits for the last checkpoint (semantics §9.3).
+    EndOfData,
     /// It is over, and its thread about to end.
     Ended(Ended),
 }

@@ -1,25 +1,24 @@
 //! Where records go that leave the operators of a task: over an edge, or into a sink of the host.
 
 use wasmill_actor::Signal;
-use wasmill_connectors::{Committable, SinkWriter};
-use wasmill_types::id::OperatorId;
-use wasmill_types::{BatchView, Element, HostError, TaskFailure};
+use wasmill_types::{BatchView, Element, TaskFailure};
 
 use crate::partition::ResultPartition;
+use crate::sink::SinkOutput;
 
 /// One output of a task.
 pub enum Output {
     /// An edge to another vertex.
     Edge(ResultPartition),
-    /// A sink that is chained to the operators; none once it has finished.
-    Sink(OperatorId, Option<Box<dyn SinkWriter>>),
+    /// A sink that is chained to the operators.
+    Sink(SinkOutput),
 }
 
 impl std::fmt::Debug for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Edge(partition) => partition.fmt(f),
-            Self::Sink(sink, _) => write!(f, "Sink({sink})"),
+            Self::Sink(sink) => sink.fmt(f),
         }
     }
 }
@@ -32,10 +31,7 @@ impl Output {
     pub fn emit(&mut self, records: &BatchView<'_>) -> Result<(), TaskFailure> {
         match self {
             Self::Edge(partition) => partition.emit(records),
-            Self::Sink(_, Some(writer)) => Ok(writer.write(records)?),
-            Self::Sink(_, None) => {
-                Err(HostError::new("records were emitted to a sink that has finished").into())
-            }
+            Self::Sink(sink) => sink.write(records),
         }
     }
 
@@ -46,7 +42,7 @@ impl Output {
     pub fn broadcast(&mut self, element: &Element) -> Result<(), TaskFailure> {
         match self {
             Self::Edge(partition) => partition.broadcast(element),
-            Self::Sink(..) => Ok(()),
+            Self::Sink(_) => Ok(()),
         }
     }
 
@@ -58,7 +54,7 @@ impl Output {
     pub fn flush(&mut self) -> Result<(), TaskFailure> {
         match self {
             Self::Edge(partition) => partition.flush(),
-            Self::Sink(..) => Ok(()),
+            Self::Sink(_) => Ok(()),
         }
     }
 
@@ -71,7 +67,7 @@ impl Output {
     pub fn has_room(&mut self) -> bool {
         match self {
             Self::Edge(partition) => partition.has_room(),
-            Self::Sink(..) => true,
+            Self::Sink(_) => true,
         }
     }
 
@@ -79,21 +75,15 @@ impl Output {
     pub fn notify_when_room(&mut self, signal: &Signal) {
         match self {
             Self::Edge(partition) => partition.notify_when_room(signal),
-            Self::Sink(..) => signal.notify(),
+            Self::Sink(_) => signal.notify(),
         }
     }
 
-    /// Finishes a sink: what it wrote is complete, and waits for the job's commit.
-    ///
-    /// # Errors
-    /// When the sink cannot make its output durable.
-    pub fn finish(&mut self) -> Result<Option<(OperatorId, Vec<Committable>)>, TaskFailure> {
-        let Self::Sink(sink, writer) = self else {
-            return Ok(None);
-        };
-        let Some(writer) = writer.take() else {
-            return Ok(None);
-        };
-        Ok(Some((*sink, writer.finish()?)))
+    /// The sink, if it is one.
+    pub fn sink(&mut self) -> Option<&mut SinkOutput> {
+        match self {
+            Self::Sink(sink) => Some(sink),
+            Self::Edge(_) => None,
+        }
     }
 }

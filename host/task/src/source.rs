@@ -61,6 +61,8 @@ pub enum SourceRole {
         max_records: u32,
         /// Whether a split has been assigned that is not at its end.
         is_reading: bool,
+        /// How many splits were given.
+        given: u64,
     },
 }
 
@@ -89,6 +91,8 @@ pub struct ConnectorSource {
     pub batch: Batch,
     /// Whether a split has been assigned that is not at its end.
     pub is_reading: bool,
+    /// How many splits were given.
+    pub given: u64,
     /// How many bad records have been counted.
     pub bad_records: u64,
 }
@@ -126,6 +130,7 @@ impl SourceRole {
                 splits,
                 max_records,
                 is_reading,
+                given,
             } => {
                 if !*is_reading {
                     let Some(split) = next(splits.as_mut(), operator.host())? else {
@@ -134,9 +139,65 @@ impl SourceRole {
                     let split = std::iter::once(split.state.as_slice());
                     operator.assign_splits(&split.collect::<Blobs>())?;
                     *is_reading = true;
+                    *given += 1;
                 }
                 let status = operator.poll(*max_records)?;
                 Ok(next_split_if_finished(status, is_reading))
+            }
+        }
+    }
+
+    /// Goes on with splits of a checkpoint.
+    ///
+    /// # Errors
+    /// When the source refuses them.
+    pub fn restore(
+        &mut self,
+        operator: &mut dyn Operator<TaskHost>,
+        splits: Vec<Split>,
+    ) -> Result<(), TaskFailure> {
+        if splits.is_empty() {
+            return Ok(());
+        }
+        match self {
+            Self::Connector(source) => {
+                for split in splits {
+                    source.reader.assign(split)?;
+                }
+                source.is_reading = true;
+            }
+            Self::Guest { is_reading, .. } => {
+                let states = splits.iter().map(|split| split.state.as_slice());
+                operator.assign_splits(&states.collect::<Blobs>())?;
+                *is_reading = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The splits that are not at their end, and how many were given in all.
+    ///
+    /// # Errors
+    /// When the bundle fails.
+    pub fn snapshot(
+        &self,
+        operator: &mut dyn Operator<TaskHost>,
+    ) -> Result<(Vec<Split>, u64), TaskFailure> {
+        match self {
+            Self::Connector(source) => Ok((source.reader.snapshot(), source.given)),
+            Self::Guest {
+                given, is_reading, ..
+            } => {
+                if !*is_reading {
+                    return Ok((Vec::new(), *given));
+                }
+                let states = operator.snapshot_splits()?;
+                let named = |(number, state): (usize, &[u8])| Split {
+                    name: format!("split {number}"),
+                    state: state.to_vec(),
+                };
+                let splits = states.view().iter().enumerate().map(named).collect();
+                Ok((splits, *given))
             }
         }
     }
@@ -164,6 +225,7 @@ impl ConnectorSource {
             tracing::debug!(split = split.name, "read split");
             self.reader.assign(split)?;
             self.is_reading = true;
+            self.given += 1;
         }
         self.batch.clear();
         let status = self.reader.poll(now_ms, self.budget, &mut self.batch)?;

@@ -1,8 +1,11 @@
 //! The loop of one task: decide, do, until the input has ended or the task is stopped.
 //!
-//! [`crate::deployment`] makes a [`Task`] on its thread and runs it. Invariants: nothing else touches the
+//! [`crate::deployment`] makes a [`Task`] on its thread and runs it; `checkpoint` has what it does at
+//! barriers and at its end. Invariants: nothing else touches the
 //! task; it waits on its one signal only, except that an `emit` in the middle of a call waits for the
 //! channel that is full; cancelling ends every wait.
+
+mod checkpoint;
 
 use std::time::Duration;
 
@@ -19,6 +22,8 @@ use crate::outcome::{Change, Outcome};
 use crate::source::SourceRole;
 use crate::valve::{Passed, Valve};
 
+pub use checkpoint::Checkpoints;
+
 /// How many timers are fired in one call.
 const TIMERS_PER_CALL: usize = 1024;
 
@@ -30,6 +35,8 @@ pub struct Task {
     pub operator: Box<dyn Operator<TaskHost>>,
     /// Makes the records of a source task.
     pub source: Option<SourceRole>,
+    /// What it does at barriers.
+    pub checkpoints: Checkpoints,
     /// The channels of other tasks.
     pub gate: Option<Gate>,
     /// Per input from other tasks, its channels in the order of the gate; input `i` of the operator is
@@ -85,35 +92,51 @@ impl Task {
     /// # Errors
     /// Whatever ended the task before that.
     pub fn run(&mut self, outcome: &Outcome) -> Result<(), TaskFailure> {
-        self.operator.open(&self.context)?;
+        self.open()?;
         self.operator.host().observer.changed(Change::Running);
         let mut progress = self.start();
-        while progress.open_inputs > 0 {
+        while progress.open_inputs > 0 && !self.checkpoints.is_stopped() {
             self.step(&mut progress)?;
         }
         self.finish(progress, outcome)
     }
 
     fn finish(&mut self, mut progress: Progress, outcome: &Outcome) -> Result<(), TaskFailure> {
-        self.operator.host().end_data()?;
-        self.operator.close()?;
-        for output in &mut self.operator.host().outputs {
-            if let Some(part) = output.finish()? {
-                outcome.stage(part);
-            }
+        if !self.checkpoints.is_stopped() {
+            self.end_data(&mut progress, outcome)?;
         }
         // Whoever leaves before its producers do looks to them like a failure.
-        while progress.open_channels > 0 {
+        while progress.open_channels > 0 || self.checkpoints.waits() {
             self.step(&mut progress)?;
         }
+        if !self.checkpoints.is_restored_at_end() {
+            self.operator.close()?;
+        }
         self.operator.host().end_partition()
+    }
+
+    /// Opens the operators, unless they had finished before the checkpoint that the task is restored from
+    /// (semantics §9.6).
+    fn open(&mut self) -> Result<(), TaskFailure> {
+        if self.checkpoints.is_restored_at_end() {
+            return Ok(());
+        }
+        self.operator.open(&self.context)?;
+        let splits = self.checkpoints.take_splits();
+        match &mut self.source {
+            Some(source) => source.restore(self.operator.as_mut(), splits),
+            None => Ok(()),
+        }
     }
 
     fn start(&self) -> Progress {
         Progress {
             flush_at: None,
             poll_at: self.source.is_some().then_some(Duration::ZERO),
-            open_inputs: self.inputs.len() + usize::from(self.source.is_some()),
+            open_inputs: match self.checkpoints.is_restored_at_end() {
+                true => 0,
+                false => self.inputs.len() + usize::from(self.source.is_some()),
+            },
             open_channels: self.inputs.iter().map(|input| input.open_channels).sum(),
             event_time: InputTime::new(self.inputs.len()),
         }
@@ -124,6 +147,7 @@ impl Task {
         let facts = self.facts(progress, now);
         match select(facts, self.gate.as_mut()) {
             Next::Cancel => Err(TaskFailure::Cancelled),
+            Next::Order => self.obey(progress),
             Next::Flush => {
                 progress.flush_at = None;
                 self.operator.host().flush()
@@ -162,14 +186,18 @@ impl Task {
             progress.flush_at = Some(now + self.buffer_timeout);
         }
         // At the end of the input the timers that have not fired are dropped (semantics §2.10).
-        let timers = host.timers.as_ref().filter(|_| progress.open_inputs > 0);
+        // What they emit after the barrier of a savepoint with which the job stops would be lost.
+        let may_fire = progress.open_inputs > 0 && !self.checkpoints.is_stopping();
+        let timers = host.timers.as_ref().filter(|_| may_fire);
         let timer = timers.and_then(|timers| timers.next(TimeDomain::Processing));
         Facts {
             is_cancelled: self.cancel.is_cancelled(),
+            has_orders: self.checkpoints.has_orders(),
             has_room,
             flush_at: progress.flush_at,
             timer_at: timer.map(|at| self.when(at, now)),
-            poll_at: progress.poll_at,
+            // After the barrier of a savepoint with which the job stops nothing new is made.
+            poll_at: progress.poll_at.filter(|_| !self.checkpoints.is_stopping()),
             now,
         }
     }
@@ -243,7 +271,11 @@ impl Task {
                 let mut passed = input.valve.status(local, status).into_iter();
                 passed.try_for_each(|passed| self.pass(index, passed, progress))
             }
+            Element::Barrier(barrier) => self.barrier(channel, barrier),
             Element::EndOfData => {
+                if progress.open_inputs == 0 {
+                    return Ok(());
+                }
                 input.open_channels -= 1;
                 if input.open_channels > 0 {
                     return Ok(());
@@ -253,7 +285,7 @@ impl Task {
             }
             Element::EndOfPartition => {
                 progress.open_channels -= 1;
-                Ok(())
+                self.channel_ended(channel)
             }
         }
     }

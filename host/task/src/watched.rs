@@ -1,4 +1,4 @@
-//! What can be seen of a running task from other threads.
+//! What other threads have of a running task.
 //!
 //! Invariant: its counters are read only, so the task never waits for who looks.
 
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::metrics::TaskMetrics;
+use crate::orders::Orders;
 
 /// The counters of a task and what they mean.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct Watched {
     pub metrics: Arc<TaskMetrics>,
     /// Where the records come from.
     pub role: Role,
+    /// What it is told about checkpoints.
+    pub orders: Orders,
 }
 
 /// Where the records of a task come from.

@@ -87,6 +87,9 @@ mod tests {
                 memory_bytes: memory.map(|mib: u64| mib * MIB),
                 call_timeout_ms: None,
                 seed: 0,
+                checkpoints: wasmill_checkpoint::Options::default(),
+                backend: None,
+                restore: None,
             };
             let budget = guest(&SLOT, guests, &settings);
             let found = (budget.memory_bytes / MIB, budget.cache_bytes / MIB);

@@ -6,13 +6,18 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use wasmill_actor::{Address, CancelToken, Clock, Rng};
+use wasmill_checkpoint::Storage;
 use wasmill_connectors::Access;
 use wasmill_graph::{ExecutionGraph, JobGraph, LogicalGraph};
-use wasmill_rpc::protocol::{Deploy, JobDescription, LogLine, SlotMemory, TaskPlace};
+use wasmill_rpc::protocol::{
+    Backend, Deploy, JobDescription, LogLine, SlotMemory, TaskPlace, TaskRestore,
+};
+use wasmill_state::{BackendChoice, RocksOptions, RocksPlace, SharedMemory};
 use wasmill_task::deployment::{self, Job, Place, Places, Share, TaskSpec};
 use wasmill_task::endpoints::Endpoints;
 use wasmill_task::outcome::{Change, Observer};
@@ -20,6 +25,7 @@ use wasmill_task::plan::VertexPlan;
 use wasmill_task::source::SplitSource;
 use wasmill_types::id::{AttemptId, SlotId, TaskManagerId, VertexId};
 use wasmill_types::operator::LogLevel;
+use wasmill_types::size::ByteSize;
 
 use crate::budget::{self, GuestBudget};
 use crate::channels::{Channels, OfRun};
@@ -27,6 +33,7 @@ use crate::executor::Message;
 use crate::jobs::{Accepted, Refused, attempt_of};
 use crate::logs::Log;
 use crate::programs::{GuestLimits, Program};
+use crate::snapshots::{self, AttemptKeeper};
 use crate::splits::AskedSplits;
 
 /// What a deployment needs besides the message.
@@ -39,6 +46,70 @@ pub(crate) struct Site {
     pub(crate) channels: Arc<dyn Channels>,
     pub(crate) clock: Clock,
     pub(crate) executor: Address<Message>,
+    pub(crate) state: StatePlaces,
+}
+
+/// Where the state of tasks here is kept, and their checkpoints.
+#[derive(Clone)]
+pub(crate) struct StatePlaces {
+    pub(crate) storage: Storage,
+    directory: PathBuf,
+    default: Backend,
+    rocks: RocksOptions,
+    /// The memory of the databases of each slot that has had one; at most one per slot.
+    memories: Arc<Mutex<BTreeMap<SlotId, SharedMemory>>>,
+}
+
+impl StatePlaces {
+    pub(crate) fn new(options: &crate::Options, clock: &Clock) -> Self {
+        let mut rocks = options.rocks;
+        if options.memory.state > 0 {
+            rocks.memory = ByteSize(options.memory.state);
+        }
+        Self {
+            storage: Storage::new(options.storage.clone(), clock.clone()),
+            directory: options.state_directory.clone(),
+            default: options.backend,
+            rocks,
+            memories: Arc::default(),
+        }
+    }
+
+    /// A directory for one attempt alone.
+    fn directory(&self, attempt: AttemptId) -> PathBuf {
+        let AttemptId {
+            job,
+            vertex,
+            subtask,
+            attempt,
+        } = attempt;
+        let number = u32::from_le_bytes(wasmill_actor::rng::secret());
+        let name = format!("{job}-{vertex}-{subtask}-{attempt}-{number:08x}");
+        self.directory.join(name)
+    }
+
+    fn backend(
+        &self,
+        wanted: Option<Backend>,
+        slot: SlotId,
+        directory: &std::path::Path,
+    ) -> BackendChoice {
+        match wanted.unwrap_or(self.default) {
+            Backend::Memory => BackendChoice::Memory,
+            Backend::Rocksdb => {
+                // Nothing panics under this lock.
+                let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+                let memory = memories
+                    .entry(slot)
+                    .or_insert_with(|| SharedMemory::new(&self.rocks));
+                BackendChoice::Rocks(RocksPlace {
+                    directory: directory.join("rocksdb"),
+                    memory: memory.clone(),
+                    options: self.rocks,
+                })
+            }
+        }
+    }
 }
 
 /// Starts the tasks; from then on they tell themselves how they go. Blocks: it opens files.
@@ -56,11 +127,21 @@ pub(crate) fn deploy(
     let places = places(site, deploy, &graph, &here)?;
     let options = options(site, description, &graph, &places, &here);
     let guests = guests(&graph, &here, &accepted.neighbours);
+    if !deploy.restores.is_empty() && deploy.restores.len() != deploy.tasks.len() {
+        let problem = "the deployment has not as many restores as tasks; please report this bug";
+        return Err(Refused::Failed(problem.to_owned()));
+    }
+    let restore_of = |place: &TaskPlace| {
+        let index = deploy.tasks.iter().position(|task| task == place);
+        let restore = index.and_then(|index| deploy.restores.get(index));
+        restore.cloned().unwrap_or_default()
+    };
     let spec = |(place, cancel): &(TaskPlace, CancelToken)| {
         let budget = budget::guest(&site.memory, guests[&place.slot], &description.settings);
         let told = Told {
             attempt: attempt_of(description.job, place),
             log: Arc::clone(&accepted.log),
+            restore: restore_of(place),
         };
         spec(
             site,
@@ -168,6 +249,7 @@ fn options(
     wasmill_task::Options {
         channel_capacity: NonZeroUsize::new(fitting).unwrap_or(defaults.channel_capacity),
         on_bad_record: job.settings.on_bad_record,
+        checkpoints: crate::endpoints::commits_at_checkpoints(job),
         ..defaults.clone()
     }
 }
@@ -191,6 +273,8 @@ fn guests(
 struct Told {
     attempt: AttemptId,
     log: Arc<Log>,
+    /// What it starts with.
+    restore: TaskRestore,
 }
 
 fn spec(
@@ -203,6 +287,7 @@ fn spec(
 ) -> TaskSpec {
     let vertex = graph.vertex(place.vertex);
     let plan = VertexPlan::new(graph, vertex);
+    let directory = site.state.directory(told.attempt);
     let is_source = plan.source.is_some() || plan.has_guest_source;
     let asked = || -> Box<dyn SplitSource> {
         Box::new(AskedSplits::new(
@@ -219,6 +304,18 @@ fn spec(
         code: program.map(|program| program.code(limits(budget, job))),
         cache_bytes: budget.cache_bytes,
         splits: is_source.then(asked),
+        keeper: Some(Box::new(AttemptKeeper::new(snapshots::Setup {
+            attempt: told.attempt,
+            job,
+            graph,
+            vertex,
+            backend: site
+                .state
+                .backend(job.settings.backend, place.slot, &directory),
+            directory,
+            restore: told.restore,
+            executor: site.executor.clone(),
+        }))),
         observer: Arc::new(Teller {
             attempt: told.attempt,
             task: format!(

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use wasmill_connectors::{Access, Committable};
 use wasmill_graph::JobGraph;
 use wasmill_rpc::protocol::{
-    Commit, JobDescription, PartData, Prepared, SlotMemory, SourceSplits, SplitData,
+    Commit, JobDescription, PartData, Prepared, Recover, Removes, SlotMemory, SourceSplits,
+    SplitData,
 };
-use wasmill_task::endpoints::Endpoints;
+use wasmill_task::endpoints::{Commits, Endpoints};
 use wasmill_types::id::OperatorId;
 use wasmill_types::job::OperatorKind;
 
@@ -33,7 +34,11 @@ pub(crate) fn prepare(
     let code = program.map(|program| program.code(limits(budget, job)));
     let failed = |error: wasmill_task::JobFailure| Refused::Failed(error.to_string());
     let endpoints = Endpoints::open(&graph, access).map_err(failed)?;
-    let splits = endpoints.prepare(&graph, code.as_ref(), &job.args);
+    let commits = match commits_at_checkpoints(job) {
+        true => Commits::AtCheckpoints,
+        false => Commits::AtEnd,
+    };
+    let splits = endpoints.prepare(&graph, code.as_ref(), &job.args, commits);
     let sources = splits.map_err(failed)?.into_iter();
     let sources = sources.map(|(vertex, splits)| SourceSplits {
         vertex,
@@ -59,19 +64,36 @@ pub(crate) fn commit(commit: Commit, access: &Access) -> Result<(), Refused> {
     committed.map_err(|error| Refused::Failed(error.to_string()))
 }
 
+/// Whether the sinks of a job make their output visible at checkpoints (semantics §10.5).
+pub(crate) fn commits_at_checkpoints(job: &JobDescription) -> bool {
+    let checkpoints = &job.settings.checkpoints;
+    checkpoints.interval.is_some() && checkpoints.after_tasks_finish
+}
+
+/// Brings the targets of a job's sinks to where a checkpoint was.
+pub(crate) fn recover(recover: &Recover, access: &Access) -> Result<(), Refused> {
+    let endpoints = open(&graph(&recover.job)?, access)?;
+    let commit = by_sink(recover.commit.iter().cloned());
+    let recovered = match recover.removes {
+        Removes::Nothing => commit
+            .into_iter()
+            .try_for_each(|(sink, parts)| endpoints.sinks.commit_checkpoint(sink, parts)),
+        Removes::Unfinished | Removes::Everything => {
+            let runs = format!("{}-", recover.job.job);
+            let everything = recover.removes == Removes::Everything;
+            endpoints.sinks.recover(&runs, commit, everything)
+        }
+    };
+    recovered.map_err(|error| Refused::Failed(error.to_string()))
+}
+
 /// Removes what sinks have staged.
 pub(crate) fn discard(
     job: &JobDescription,
     parts: Vec<PartData>,
     access: &Access,
 ) -> Result<(), Refused> {
-    let mut by_sink: BTreeMap<OperatorId, Vec<Committable>> = BTreeMap::new();
-    for part in parts {
-        by_sink
-            .entry(part.sink)
-            .or_default()
-            .push(committable(part));
-    }
+    let by_sink = by_sink(parts);
     if by_sink.is_empty() {
         return Ok(());
     }
@@ -95,6 +117,17 @@ fn check_sinks(graph: &JobGraph) -> Result<(), Refused> {
         })
         .collect();
     wasmill_connectors::check_sinks(&sinks).map_err(|error| Refused::Failed(error.to_string()))
+}
+
+fn by_sink(parts: impl IntoIterator<Item = PartData>) -> BTreeMap<OperatorId, Vec<Committable>> {
+    let mut by_sink: BTreeMap<OperatorId, Vec<Committable>> = BTreeMap::new();
+    for part in parts {
+        by_sink
+            .entry(part.sink)
+            .or_default()
+            .push(committable(part));
+    }
+    by_sink
 }
 
 fn committable(part: PartData) -> Committable {

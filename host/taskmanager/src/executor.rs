@@ -2,26 +2,32 @@
 //!
 //! The JobManager reaches it through a [`Handle`]; tasks, `link` and errands send it messages. It applies
 //! one after the other and waits for nothing but the next: what blocks or calls is an errand. Follow a
-//! message: `asked` has those of the JobManager, `told` those of tasks and of the link. Invariant: each
+//! message: `asked` has those of the JobManager, `told` those of tasks and of the link, `checkpoints` what
+//! both say about checkpoints. Invariant: each
 //! question is answered, if only by the asker's noticing that the executor has ended.
 
 mod asked;
+mod checkpoints;
 mod told;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmill_actor::{Actor, ActorKind, Address, Clock, Gone, Mailbox, Reply, Rng, actors, mailbox};
+use wasmill_actor::{
+    Actor, ActorKind, Address, CancelToken, Clock, Gone, Mailbox, Reply, Rng, actors, mailbox,
+};
 use wasmill_connectors::Access;
 use wasmill_rpc::protocol::{
-    Acknowledged, Deregister, Heartbeat, SlotUse, TaskReport, ToTaskManager,
+    Acknowledged, Deregister, Heartbeat, SlotUse, TaskReport, TaskRestore, ToTaskManager,
 };
 use wasmill_rpc::{Answer, CallError, Caller, Handler, Handling, Refusal};
+use wasmill_task::keeper::{Declined, Taken};
 use wasmill_task::outcome::Change;
-use wasmill_types::id::{AttemptId, RegistrationId};
+use wasmill_types::TaskFailure;
+use wasmill_types::id::{AttemptId, CheckpointId, RegistrationId};
 
 use crate::channels::Channels;
-use crate::deploy::Site;
+use crate::deploy::{Site, StatePlaces};
 use crate::gateway::{Connect, JobManager};
 use crate::jobs::{Jobs, Refused};
 use crate::link::Link;
@@ -29,6 +35,7 @@ use crate::metrics::{Owner, Snapshot};
 use crate::options::Options;
 use crate::programs::Programs;
 use crate::reports::{Outbox, counters};
+use crate::snapshots::{AttemptState, Fetched};
 use crate::splits::SplitReply;
 
 /// How many messages wait for the executor before their senders do.
@@ -85,6 +92,17 @@ pub(crate) enum Message {
     Changed(AttemptId, Change),
     /// A task wants a split.
     NextSplit(AttemptId, SplitReply),
+    /// A task waits for what it starts with.
+    Fetch(
+        Arc<AttemptState>,
+        Box<TaskRestore>,
+        CancelToken,
+        Reply<Result<Fetched, TaskFailure>>,
+    ),
+    /// A task has taken a checkpoint.
+    Taken(Arc<AttemptState>, Box<Taken>),
+    /// A task has not taken a checkpoint.
+    Declined(AttemptId, CheckpointId, Declined),
     /// A connection is there: stop what was deployed over another one, and say when it is gone.
     Clear(Reply<()>),
     /// The TaskManager is registered.
@@ -122,6 +140,7 @@ pub fn start(options: Options, environment: Environment) -> (Handle, Actor<()>) 
         channels: Arc::clone(&environment.channels),
         clock: environment.clock.clone(),
         executor: address.clone(),
+        state: StatePlaces::new(&options, &environment.clock),
     };
     let executor = Executor {
         jobs: Jobs::new(options.slots, options.cancel_timeout),
@@ -260,6 +279,13 @@ impl Executor {
             Message::NotDeployed(attempts, refused) => self.not_deployed(&attempts, &refused),
             Message::Changed(attempt, change) => self.changed(attempt, change),
             Message::NextSplit(attempt, reply) => self.next_split(attempt, reply),
+            Message::Fetch(state, restore, cancel, reply) => {
+                self.fetch(state, *restore, cancel, reply);
+            }
+            Message::Taken(state, taken) => self.taken(state, *taken),
+            Message::Declined(attempt, checkpoint, why) => {
+                self.declined(attempt, checkpoint, why);
+            }
             Message::Clear(reply) => {
                 self.leave_jobs();
                 self.refuse_early();

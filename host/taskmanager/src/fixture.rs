@@ -163,6 +163,9 @@ pub(crate) fn job(rows: Option<u64>, guest: &str, out: &Path) -> JobDescription 
             memory_bytes: None,
             call_timeout_ms: None,
             seed: 3,
+            checkpoints: wasmill_checkpoint::Options::default(),
+            backend: None,
+            restore: None,
         },
     }
 }
@@ -180,6 +183,7 @@ pub(crate) fn deployment(job: &JobDescription, names: &[&str], at: usize) -> Dep
     let home = |subtask: u32| subtask as usize % names.len();
     let here = all.into_iter().filter(|(_, subtask)| home(*subtask) == at);
     Deploy {
+        restores: Vec::new(),
         leader: LEADER,
         job: job.clone(),
         run: 0,

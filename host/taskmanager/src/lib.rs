@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod options;
 pub mod programs;
 mod reports;
+mod snapshots;
 mod splits;
 
 pub use channels::Channels;

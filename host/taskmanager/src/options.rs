@@ -1,9 +1,12 @@
 //! What a TaskManager offers, and how long it waits. `node` fills it from the configuration.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use wasmill_rpc::protocol::{Hardware, Register, SlotMemory};
+use wasmill_checkpoint::storage;
+use wasmill_rpc::protocol::{Backend, Hardware, Register, SlotMemory};
+use wasmill_state::RocksOptions;
 use wasmill_types::id::TaskManagerId;
 
 /// The settings of a TaskManager; each field names its key.
@@ -23,6 +26,14 @@ pub struct Options {
     pub memory: SlotMemory,
     /// The machine.
     pub hardware: Hardware,
+    /// `state.backend`: where keyed state is kept, as far as the job does not choose.
+    pub backend: Backend,
+    /// `state.rocksdb`: how RocksDB is set up; its memory is the slot's.
+    pub rocks: RocksOptions,
+    /// `checkpoint.storage`: how checkpoint storage is used.
+    pub storage: storage::Options,
+    /// A directory for the state of the tasks that run here.
+    pub state_directory: PathBuf,
     /// How tasks work, as far as the job does not choose.
     pub task: wasmill_task::Options,
     /// `taskmanager.cancel-timeout`: how long a cancelled task may take to end before its thread is
@@ -52,6 +63,10 @@ impl Options {
                 state: 0,
             },
             hardware: Hardware::default(),
+            backend: Backend::default(),
+            rocks: RocksOptions::default(),
+            storage: storage::Options::default(),
+            state_directory: std::env::temp_dir().join("wasmill-state"),
             task: wasmill_task::Options::default(),
             cancel_timeout: Duration::from_secs(30),
             registration_timeout: Duration::from_secs(30),

@@ -3,6 +3,9 @@
 //! Invariant: after [`Element::EndOfPartition`] nothing follows on a channel; after
 //! [`Element::EndOfData`] no records follow.
 
+use std::sync::Arc;
+
+use crate::barrier::Barrier;
 use crate::batch::Batch;
 
 /// One thing in a channel, in the order in which the sender put it there.
@@ -15,6 +18,8 @@ pub enum Element {
     Watermark(i64),
     /// Whether the channel holds back event time (semantics §1.5).
     Status(ChannelStatus),
+    /// What came before belongs to a checkpoint, what follows does not (semantics §7.4).
+    Barrier(Arc<Barrier>),
     /// The sender has processed all of its input (semantics §9.1).
     EndOfData,
     /// The sender is gone.

@@ -5,6 +5,7 @@
 //! that came from outside (a guest, a file, a peer) is checked once, where it enters, by a function of
 //! this crate, and is trusted afterwards.
 
+pub mod barrier;
 pub mod batch;
 pub mod element;
 pub mod failure;
@@ -17,6 +18,7 @@ pub mod size;
 pub mod span;
 pub mod status;
 
+pub use barrier::Barrier;
 pub use batch::{Batch, BatchView, Blobs, BlobsView};
 pub use element::Element;
 pub use failure::{FailureCause, FailureKind, GuestFailure, HostError, TaskFailure};

@@ -36,6 +36,22 @@ pub trait Operator<H> {
     /// Writes cached keyed state to the host and returns the operator state.
     fn snapshot(&mut self, checkpoint: u64) -> Result<Vec<OperatorState>, TaskFailure>;
 
+    /// Says that a checkpoint is complete; it covers earlier ones of which that was not said (semantics
+    /// §7.17).
+    fn checkpoint_complete(&mut self, _checkpoint: u64) -> Result<(), TaskFailure> {
+        Ok(())
+    }
+
+    /// Says that a checkpoint was given up.
+    fn checkpoint_aborted(&mut self, _checkpoint: u64) -> Result<(), TaskFailure> {
+        Ok(())
+    }
+
+    /// The splits of a guest source that are not at their end, with their positions.
+    fn snapshot_splits(&mut self) -> Result<Blobs, TaskFailure> {
+        Ok(Blobs::default())
+    }
+
     /// Gives splits to a chain that starts with a guest source.
     fn assign_splits(&mut self, splits: &Blobs) -> Result<(), TaskFailure>;
 

@@ -49,6 +49,8 @@ struct OperatorExports {
     on_timers: Function<OnTimers, Done>,
     on_watermark: Function<(u32, i64), Done>,
     snapshot: Function<(u64,), Done<Vec<StateCopy>>>,
+    complete: Function<(u64,), Done>,
+    aborted: Function<(u64,), Done>,
     end_of_input: Function<(u32,), Done>,
     close: Function<(), ()>,
 }
@@ -59,6 +61,7 @@ pub(crate) struct SourceExports {
     pub(crate) splits: Function<Splits, Done<BlobsCopy>>,
     assign: Function<(BlobsParam<'static>,), Done>,
     poll: Function<(u32,), Done<Poll>>,
+    snapshot: Function<(), Done<BlobsCopy>>,
 }
 
 /// The functions of a subtask, ready to be called.
@@ -68,6 +71,8 @@ pub(crate) struct Functions {
     pub(crate) on_timers: TypedFunc<OnTimers, Done>,
     pub(crate) on_watermark: TypedFunc<(u32, i64), Done>,
     pub(crate) snapshot: TypedFunc<(u64,), Done<Vec<StateCopy>>>,
+    pub(crate) complete: TypedFunc<(u64,), Done>,
+    pub(crate) aborted: TypedFunc<(u64,), Done>,
     pub(crate) end_of_input: TypedFunc<(u32,), Done>,
     pub(crate) close: TypedFunc<(), ()>,
     pub(crate) source: Option<SourceFunctions>,
@@ -77,6 +82,7 @@ pub(crate) struct Functions {
 pub(crate) struct SourceFunctions {
     pub(crate) assign: TypedFunc<(BlobsParam<'static>,), Done>,
     pub(crate) poll: TypedFunc<(u32,), Done<Poll>>,
+    pub(crate) snapshot: TypedFunc<(), Done<BlobsCopy>>,
 }
 
 impl Exports {
@@ -110,6 +116,7 @@ impl Exports {
             Some(source) => Some(SourceFunctions {
                 assign: source.assign.of(instance)?,
                 poll: source.poll.of(instance)?,
+                snapshot: source.snapshot.of(instance)?,
             }),
             None => None,
         };
@@ -119,6 +126,8 @@ impl Exports {
             on_timers: operator.on_timers.of(instance)?,
             on_watermark: operator.on_watermark.of(instance)?,
             snapshot: operator.snapshot.of(instance)?,
+            complete: operator.complete.of(instance)?,
+            aborted: operator.aborted.of(instance)?,
             end_of_input: operator.end_of_input.of(instance)?,
             close: operator.close.of(instance)?,
             source,
@@ -134,6 +143,8 @@ impl OperatorExports {
             on_timers: operator.function("on-timers")?,
             on_watermark: operator.function("on-watermark")?,
             snapshot: operator.function("snapshot")?,
+            complete: operator.function("checkpoint-complete")?,
+            aborted: operator.function("checkpoint-aborted")?,
             end_of_input: operator.function("end-of-input")?,
             close: operator.function("close")?,
         })
@@ -146,6 +157,7 @@ impl SourceExports {
             splits: source.function("splits")?,
             assign: source.function("assign")?,
             poll: source.function("poll")?,
+            snapshot: source.function("snapshot")?,
         })
     }
 }

@@ -97,6 +97,21 @@ impl<H: Host> Operator<H> for WasmOperator<H> {
         Ok(states)
     }
 
+    fn checkpoint_complete(&mut self, checkpoint: u64) -> Result<(), TaskFailure> {
+        self.call(|functions| Ok(&functions.complete), (checkpoint,))
+    }
+
+    fn checkpoint_aborted(&mut self, checkpoint: u64) -> Result<(), TaskFailure> {
+        self.call(|functions| Ok(&functions.aborted), (checkpoint,))
+    }
+
+    fn snapshot_splits(&mut self) -> Result<Blobs, TaskFailure> {
+        let splits = self.call(|functions| Ok(&source(functions)?.snapshot), ())?;
+        let splits = Blobs::from(splits);
+        checked(splits.view(), "the splits of `snapshot`")?;
+        Ok(splits)
+    }
+
     fn assign_splits(&mut self, splits: &Blobs) -> Result<(), TaskFailure> {
         self.call(|functions| Ok(&source(functions)?.assign), (splits.into(),))
     }

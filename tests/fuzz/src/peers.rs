@@ -133,6 +133,9 @@ fn description() -> JobDescription {
             memory_bytes: None,
             call_timeout_ms: Some(1),
             seed: 1,
+            checkpoints: wasmill_checkpoint::Options::default(),
+            backend: None,
+            restore: None,
         },
     }
 }

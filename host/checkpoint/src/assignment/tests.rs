@@ -68,7 +68,6 @@ fn keyed_state(index: u32, parallelism: u32) -> SubtaskState {
     let key_groups = key_group::range(index, parallelism, MAX);
     SubtaskState {
         keyed: Some(KeyedState::Canonical(CanonicalState {
-            offsets: vec![0; key_groups.len()],
             key_groups,
             stream: own(&format!("rows-{index}"), 0),
         })),

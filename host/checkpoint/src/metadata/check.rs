@@ -124,14 +124,7 @@ fn check_keyed(keyed: &KeyedState, max_parallelism: u32) -> Result<(), String> {
     if groups.start > groups.end || groups.end > max_parallelism {
         return Err(format!("key groups {groups:?} of {max_parallelism}"));
     }
-    let KeyedState::Canonical(state) = keyed else {
-        return Ok(());
-    };
-    if state.offsets.len() != groups.len() {
-        let count = state.offsets.len();
-        return Err(format!("{count} offsets for the key groups {groups:?}"));
-    }
-    check_offsets(&state.offsets, state.stream.size)
+    Ok(())
 }
 
 fn check_elements(elements: &Elements, size: u64) -> Result<(), String> {

@@ -101,7 +101,6 @@ fn map_state(edge: EdgeUid) -> SubtaskState {
     let canonical = KeyedState::Canonical(CanonicalState {
         key_groups: 64..128,
         stream: own("rows", 640),
-        offsets: (0..64).map(|group| group * 10).collect(),
     });
     SubtaskState {
         keyed: Some(canonical),

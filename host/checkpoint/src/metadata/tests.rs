@@ -2,7 +2,7 @@
 
 use super::fixture::{checkpoint, own, savepoint};
 use super::*;
-use crate::handles::{KeyedState, Place};
+use crate::handles::Place;
 
 #[test]
 fn metadata_reads_back_as_it_was_written() {
@@ -119,16 +119,6 @@ fn contradictions_are_named() {
             state.inputs[0].range = 10..101;
         },
         "a channel's data at 10..101 of 100 bytes",
-    );
-    check(
-        &|o| {
-            let state = o.subtasks.get_mut(&1).unwrap();
-            let Some(KeyedState::Canonical(keyed)) = &mut state.keyed else {
-                unreachable!("the fixture's state is canonical");
-            };
-            keyed.offsets[5] = 1_000;
-        },
-        "offsets do not ascend",
     );
     check(
         &|o| {

@@ -150,7 +150,11 @@ impl Writer {
         }
     }
 
-    async fn begin(&self) -> Result<Upload, StorageError> {
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "a shared reference could not go to another thread"
+    )]
+    async fn begin(&mut self) -> Result<Upload, StorageError> {
         let url = self.located.url();
         let path = &self.located.path;
         let retry = self.storage.retry("write", &url);

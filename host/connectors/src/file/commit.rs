@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::part::{StagedPart, remove};
+use super::part::{Left, StagedPart, left_by, remove};
 use crate::error::ConnectorError;
 
 /// What to do about part files that are there already.
@@ -132,6 +132,67 @@ pub(super) fn commit(
     })
 }
 
+/// Gives parts that were handed over at barriers names that are free. A part whose file is gone was placed
+/// before, and may have been carried off since.
+pub(super) fn commit_checkpoint(
+    directory: &Path,
+    parts: &[StagedPart],
+    allows: impl Fn(&Path) -> Result<(), ConnectorError>,
+) -> Result<(), ConnectorError> {
+    let mut written = BTreeSet::new();
+    for part in parts {
+        let own = part.directory.as_deref().unwrap_or(directory);
+        if own != directory {
+            allows(own)?;
+        }
+        let temporary = own.join(&part.temporary);
+        match fs::symlink_metadata(&temporary) {
+            Ok(_) => {
+                place(own, OnExisting::Append, part)?;
+                written.insert(own);
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(ConnectorError::io(
+                    "give its final name to",
+                    &temporary,
+                    error,
+                ));
+            }
+        }
+    }
+    written.into_iter().try_for_each(sync)
+}
+
+/// Removes the part files that are there.
+pub(super) fn remove_old(directory: &Path) -> Result<(), ConnectorError> {
+    for old in part_files(directory)? {
+        remove(&directory.join(old.to_string()))?;
+    }
+    sync(directory)
+}
+
+/// Removes what the tasks of a job have left: what was being written, and if it is wished what was handed
+/// over and not committed.
+pub(super) fn remove_left(
+    directory: &Path,
+    runs: &str,
+    with_handed_over: bool,
+) -> Result<(), ConnectorError> {
+    let failed = |error| ConnectorError::io("read the output directory", directory, error);
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let left = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| left_by(name, runs));
+        if left.is_some_and(|left| left == Left::InProgress || with_handed_over) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes the temporary files of parts that will not be committed.
 pub(super) fn discard(directory: &Path, parts: &[StagedPart]) -> Result<(), ConnectorError> {
     parts
@@ -241,7 +302,7 @@ fn find_placed(directory: &Path, part: &StagedPart) -> Result<PartName, Connecto
 }
 
 /// Makes the names in a directory durable.
-fn sync(directory: &Path) -> Result<(), ConnectorError> {
+pub(super) fn sync(directory: &Path) -> Result<(), ConnectorError> {
     let synced = File::open(directory).and_then(|directory| directory.sync_all());
     synced.map_err(|error| ConnectorError::io("write the output directory", directory, error))
 }

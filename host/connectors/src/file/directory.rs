@@ -75,6 +75,11 @@ impl Directory {
         Ok(real)
     }
 
+    /// Whether another directory may be written to.
+    pub(super) fn allows(&self, other: &Path) -> Result<(), ConnectorError> {
+        self.access.creatable(other).map(drop)
+    }
+
     /// Makes a file in the directory and removes it.
     pub(super) fn check_writable(&self, real: &Path) -> Result<(), ConnectorError> {
         let probe = real.join(probe_name());

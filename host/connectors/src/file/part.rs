@@ -22,6 +22,10 @@ const TEMPORARY_START: &str = ".part-";
 /// What stands between the final name and the run in a temporary name.
 const IN_PROGRESS: &str = ".inprogress-";
 
+/// What stands there in the name of a part that was handed over at a barrier: nobody sweeps it but the
+/// job that made it.
+const HANDED_OVER: &str = ".pending-";
+
 /// The name, without the dot, of the file with which a directory is tried out.
 const PROBE: &str = "part-probe";
 
@@ -44,6 +48,9 @@ pub(super) struct StagedPart {
     pub(super) name: PartName,
     /// Its length.
     pub(super) bytes: u64,
+    /// Its directory, of one that was handed over: a job may be restored with another output directory.
+    #[serde(default)]
+    pub(super) directory: Option<PathBuf>,
 }
 
 impl OpenPart {
@@ -118,11 +125,22 @@ impl OpenPart {
             temporary: file_name.to_string_lossy().into_owned(),
             name: self.name.clone(),
             bytes: self.written,
+            directory: None,
         })
     }
 }
 
 impl StagedPart {
+    /// Gives the part the name of one that was handed over.
+    pub(super) fn hand_over(mut self, directory: &Path) -> Result<Self, ConnectorError> {
+        let name = self.temporary.replacen(IN_PROGRESS, HANDED_OVER, 1);
+        let from = directory.join(&self.temporary);
+        let renamed = fs::rename(&from, directory.join(&name));
+        renamed.map_err(|error| ConnectorError::io("rename", &from, error))?;
+        self.temporary = name;
+        Ok(self)
+    }
+
     /// The part to hand over to the job.
     pub(super) fn committable(&self) -> Committable {
         Committable::wrap(self.name.to_string(), self)
@@ -158,6 +176,32 @@ pub(super) fn is_temporary(file_name: &str) -> bool {
     hidden
         .and_then(|name| name.rsplit_once(IN_PROGRESS))
         .is_some_and(|(name, _)| name == PROBE || PartName::parse(name).is_some())
+}
+
+/// Whether a file name is one of a job's that is not yet output, and whether it was handed over. `runs` is
+/// what the names of the job's runs begin with.
+pub(super) fn left_by(file_name: &str, runs: &str) -> Option<Left> {
+    let hidden = file_name.strip_prefix('.')?;
+    for (mark, left) in [
+        (IN_PROGRESS, Left::InProgress),
+        (HANDED_OVER, Left::HandedOver),
+    ] {
+        if let Some((name, run)) = hidden.rsplit_once(mark)
+            && PartName::parse(name).is_some()
+        {
+            return run.starts_with(runs).then_some(left);
+        }
+    }
+    None
+}
+
+/// How far a part had come that its task left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It was being written.
+    InProgress,
+    /// It was complete, and handed over at a barrier.
+    HandedOver,
 }
 
 /// Removes a file that may be gone already.

@@ -19,7 +19,7 @@ use crate::access::Access;
 use crate::catalog::cut;
 use crate::error::ConnectorError;
 use crate::options::Options;
-use crate::sink::{Committable, Sink, SinkWriter, WriterContext};
+use crate::sink::{Committable, Recovery, Sink, SinkWriter, WriterContext};
 
 /// The longest extension, in bytes.
 const MAX_EXTENSION: usize = 32;
@@ -115,6 +115,29 @@ impl Sink for FileSink {
             });
         }
         target.directory.check_writable(&directory)
+    }
+
+    fn prepare_for_checkpoints(&self) -> Result<(), ConnectorError> {
+        self.prepare()?;
+        if self.target.on_existing == OnExisting::Overwrite {
+            // New files will be visible while the job runs, so the old ones cannot wait for its end.
+            commit::remove_old(&self.target.directory.open()?)?;
+        }
+        Ok(())
+    }
+
+    fn commit_checkpoint(&self, parts: Vec<Committable>) -> Result<(), ConnectorError> {
+        let directory = self.target.directory.open()?;
+        self.target.directory.keep();
+        commit::commit_checkpoint(&directory, &StagedPart::of_all(&parts)?, |other| {
+            self.target.directory.allows(other)
+        })
+    }
+
+    fn recover(&self, recovery: &Recovery) -> Result<(), ConnectorError> {
+        self.commit_checkpoint(recovery.commit.clone())?;
+        let directory = self.target.directory.open()?;
+        commit::remove_left(&directory, &recovery.job, recovery.removes_later)
     }
 
     fn writer(&self, context: WriterContext) -> Result<Box<dyn SinkWriter>, ConnectorError> {
@@ -217,6 +240,22 @@ impl SinkWriter for FileWriter {
 
     fn flush(&mut self) -> Result<(), ConnectorError> {
         self.open.as_mut().map_or(Ok(()), OpenPart::write_out)
+    }
+
+    fn prepare_commit(&mut self) -> Result<Vec<Committable>, ConnectorError> {
+        self.close_part()?;
+        let mut parts = Vec::with_capacity(self.staged.len());
+        // One by one, so that after an error the writer still knows the rest.
+        while let Some(part) = self.staged.pop() {
+            let mut part = part.hand_over(&self.directory)?;
+            part.directory = Some(self.directory.clone());
+            parts.push(part.committable());
+        }
+        parts.reverse();
+        if !parts.is_empty() {
+            commit::sync(&self.directory)?;
+        }
+        Ok(parts)
     }
 
     fn finish(mut self: Box<Self>) -> Result<Vec<Committable>, ConnectorError> {

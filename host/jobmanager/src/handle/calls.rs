@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wasmill_actor::Address;
+use wasmill_actor::{Address, Reply};
 use wasmill_network::identity::Node;
 use wasmill_rpc::protocol::{
-    Acknowledged, Deregister, Heartbeat, NextSplit, Register, TaskChanged, TaskReport,
-    ToJobManager, ToTaskManager,
+    Acknowledge, Acknowledged, Decline, Deregister, Heartbeat, NextSplit, Register, TaskChanged,
+    TaskReport, ToJobManager, ToTaskManager,
 };
 use wasmill_rpc::{
     Answer, Blobs, Caller, Gateway, Handler, Handling, NoBlobs, Refusal, Request as _, Services,
@@ -73,6 +73,18 @@ impl Handle {
                 let split = self.ask(&master, split).await.map_err(refusal)?;
                 split.map(NextSplit::answer).map_err(Refusal)
             }
+            ToJobManager::Acknowledge(ack) => {
+                let told = self.tell_master(ack.attempt.job, |reply| {
+                    master::Message::Acknowledge(ack, reply)
+                });
+                told.await.map(Acknowledge::answer)
+            }
+            ToJobManager::Decline(decline) => {
+                let told = self.tell_master(decline.attempt.job, |reply| {
+                    master::Message::Decline(decline, reply)
+                });
+                told.await.map(Decline::answer)
+            }
             ToJobManager::Deregister(Deregister { registration }) => {
                 let gone = resources::Message::Withdrawn(registration);
                 // When nobody is there to be told it is gone all the same.
@@ -121,10 +133,20 @@ impl Handle {
     }
 
     async fn task_changed(&self, changed: Box<TaskChanged>) -> Result<Acknowledged, Refusal> {
-        let Some(master) = self.master(changed.attempt.job) else {
+        let job = changed.attempt.job;
+        self.tell_master(job, |reply| master::Message::TaskChanged(changed, reply))
+            .await
+    }
+
+    /// Passes on what a task tells; stale when the job has ended.
+    async fn tell_master(
+        &self,
+        job: JobId,
+        message: impl FnOnce(Reply<Acknowledged>) -> master::Message,
+    ) -> Result<Acknowledged, Refusal> {
+        let Some(master) = self.master(job) else {
             return Ok(Acknowledged::Stale);
         };
-        let message = |reply| master::Message::TaskChanged(changed, reply);
         match self.ask(&master, message).await {
             // The job has ended meanwhile.
             Err(JobManagerError::Unavailable(_)) => Ok(Acknowledged::Stale),

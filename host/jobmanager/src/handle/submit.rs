@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use wasmill_actor::rng::secret;
+use wasmill_checkpoint::assignment::Assignment;
+use wasmill_checkpoint::coordinator::Completed;
 use wasmill_graph::{JobGraph, LogicalGraph, Options as GraphOptions};
 use wasmill_rpc::protocol::{JobDescription, JobSettings};
 use wasmill_types::id::{JobId, TenantId};
@@ -13,6 +15,7 @@ use wasmill_types::job::JobSpec;
 use super::{Handle, JobManagerError};
 use crate::bundles::Lease;
 use crate::dispatcher::{self, Accepted};
+use crate::master::assign;
 use crate::restart::Strategy;
 
 /// A job to run, or to plan, from an uploaded bundle.
@@ -48,8 +51,8 @@ impl Handle {
     /// When the bundle is not there, or the program refuses or describes a graph that cannot run.
     pub async fn submit(&self, submission: Submission) -> Result<JobId, JobManagerError> {
         let restart = submission.restart;
-        let (description, graph, lease) = self.described(submission).await?;
-        self.accept(description, graph, restart, Some(lease)).await
+        let (description, _, lease) = self.described(submission).await?;
+        self.accept(description, restart, Some(lease)).await
     }
 
     /// The graph that a submission would run.
@@ -70,9 +73,7 @@ impl Handle {
             description,
             restart,
         } = request;
-        let parallelism = description.settings.parallelism;
-        let graph = self.graph(description.spec.clone(), parallelism)?;
-        self.accept(description, graph, restart, None).await
+        self.accept(description, restart, None).await
     }
 
     async fn described(
@@ -96,6 +97,21 @@ impl Handle {
         Ok((description, graph, lease))
     }
 
+    /// The snapshot that a job starts from, and whether state may be left behind.
+    async fn read_snapshot(
+        &self,
+        description: &JobDescription,
+    ) -> Result<Option<(Completed, bool)>, JobManagerError> {
+        let Some(restore) = &description.settings.restore else {
+            return Ok(None);
+        };
+        let read = self.inner.storage.read_metadata(&restore.path).await;
+        let (directory, metadata) =
+            read.map_err(|error| JobManagerError::Invalid(error.to_string()))?;
+        let snapshot = Completed::new(directory, metadata);
+        Ok(Some((snapshot, restore.allow_non_restored)))
+    }
+
     fn graph(&self, spec: JobSpec, parallelism: u32) -> Result<JobGraph, JobManagerError> {
         let options = GraphOptions {
             parallelism,
@@ -108,19 +124,45 @@ impl Handle {
 
     async fn accept(
         &self,
-        description: JobDescription,
-        graph: JobGraph,
+        mut description: JobDescription,
         restart: Option<Strategy>,
         lease: Option<Lease>,
     ) -> Result<JobId, JobManagerError> {
+        let parallelism = description.settings.parallelism;
+        let graph = self.graph(description.spec.clone(), parallelism)?;
+        let invalid = |problem: String| JobManagerError::Invalid(problem);
+        let checked = description.settings.checkpoints.check(&graph);
+        checked.map_err(|error| invalid(error.to_string()))?;
+        let snapshot = self.read_snapshot(&description).await?;
+        let graph = match &snapshot {
+            Some((snapshot, allows)) => {
+                let assignment = assign(&graph, snapshot, *allows).map_err(invalid)?;
+                adopt_key_groups(&mut description.spec, &graph, &assignment);
+                self.graph(description.spec.clone(), parallelism)?
+            }
+            None => graph,
+        };
+        let claim = description.settings.restore.as_ref().map(|it| it.claim);
+        let snapshot = snapshot.map(|(snapshot, _)| (snapshot, claim.unwrap_or_default()));
         let accepted = Box::new(Accepted {
             description: Arc::new(description),
             graph: Arc::new(graph),
             strategy: restart.unwrap_or(self.inner.options.restart),
             lease,
+            snapshot,
         });
         let submit = |reply| dispatcher::Message::Submit(accepted, reply);
         self.ask(&self.inner.dispatcher, submit).await?
+    }
+}
+
+/// The operators get the key groups of their state (semantics §5.4).
+fn adopt_key_groups(spec: &mut JobSpec, graph: &JobGraph, assignment: &Assignment) {
+    for operator in &mut spec.operators {
+        let uid = graph.operator(operator.id).state_id;
+        if let Some(assigned) = assignment.operators.get(&uid) {
+            operator.max_parallelism = Some(assigned.max_parallelism);
+        }
     }
 }
 

@@ -9,9 +9,7 @@ use std::time::Duration;
 use wasmill_actor::actors::{self, ActorKind};
 use wasmill_actor::{Address, Clock};
 use wasmill_rpc::call::Request;
-use wasmill_rpc::protocol::{
-    Cancel, Commit, Deploy, Discard, PartData, Prepare, Release, ToTaskManager,
-};
+use wasmill_rpc::protocol::{Cancel, Commit, Deploy, Discard, PartData, Release, ToTaskManager};
 use wasmill_rpc::{CallError, CallErrorKind};
 use wasmill_types::id::{AttemptId, OperatorId, RegistrationId};
 use wasmill_types::{FailureCause, FailureKind};
@@ -58,7 +56,7 @@ impl JobMaster {
                 resources.post(resources::Message::Return(job, slots));
             }
             Action::GiveUpSlot(slot) => resources.post(resources::Message::GiveUp(job, slot)),
-            Action::Prepare(number) => self.prepare(number),
+            Action::Prepare { number, is_partial } => self.prepare(number, is_partial),
             Action::TakeBackSplits(subtasks) => {
                 subtasks
                     .into_iter()
@@ -80,25 +78,7 @@ impl JobMaster {
         }
     }
 
-    fn prepare(&self, number: u32) {
-        let request = Prepare {
-            leader: self.setup.leader,
-            job: (*self.setup.description).clone(),
-        };
-        let (anyone, deadline) = (self.anyone(), self.setup.options.prepare_timeout);
-        self.errand("prepare", async move {
-            let prepared = match anyone.find().await {
-                Ok(member) => {
-                    let prepared = member.gateway.call(request, deadline).await;
-                    prepared.map_err(|error| cause("prepare the sources and sinks", &error))
-                }
-                Err(nobody) => Err(FailureCause::new(FailureKind::Lost, nobody)),
-            };
-            Message::Prepared(number, prepared)
-        });
-    }
-
-    fn deploy(&self, deployment: Deployment) {
+    fn deploy(&mut self, deployment: Deployment) {
         let Deployment {
             run,
             shares,
@@ -109,6 +89,7 @@ impl JobMaster {
         // A TaskManager that is not there any more fails its share below; the others need its place.
         let peers: Vec<_> = members.iter().flatten().map(|it| it.peer.clone()).collect();
         let is_whole = peers.len() == shares.len();
+        self.restored();
         for (share, member) in shares.into_iter().zip(members) {
             let registration = share.registration;
             let attempts: Vec<_> = share.tasks.iter().map(|it| self.attempt(it)).collect();
@@ -125,10 +106,18 @@ impl JobMaster {
                 self.errand("deploy", async move { deployed(Err(lost)) });
                 continue;
             };
+            let restores = match self.restores(&share.tasks) {
+                Ok(restores) => restores,
+                Err(cause) => {
+                    self.errand("deploy", async move { deployed(Err(cause)) });
+                    continue;
+                }
+            };
             let request = Deploy {
                 leader: self.setup.leader,
                 job: (*self.setup.description).clone(),
                 run,
+                restores,
                 tasks: share.tasks,
                 peers: peers.clone(),
                 places: places.clone(),
@@ -214,7 +203,7 @@ impl JobMaster {
     }
 
     /// Tells a TaskManager something that it does at once; one that does not answer is found otherwise.
-    fn order<R>(&self, registration: RegistrationId, request: R)
+    pub(super) fn order<R>(&self, registration: RegistrationId, request: R)
     where
         R: Request<Message = ToTaskManager, Reply = ()>,
     {
@@ -230,7 +219,7 @@ impl JobMaster {
     }
 
     /// Starts an errand whose end is a message to this actor.
-    fn errand(&self, name: &str, work: impl Future<Output = Message> + Send + 'static) {
+    pub(super) fn errand(&self, name: &str, work: impl Future<Output = Message> + Send + 'static) {
         let address = self.address.clone();
         let work = async move {
             let message = work.await;
@@ -239,7 +228,7 @@ impl JobMaster {
         let _tells_its_end = actors::spawn(ActorKind::Errand, name, work);
     }
 
-    fn anyone(&self) -> Anyone {
+    pub(super) fn anyone(&self) -> Anyone {
         Anyone {
             members: self.members.values().map(Arc::clone).collect(),
             resources: self.setup.resources.clone(),
@@ -249,7 +238,7 @@ impl JobMaster {
 }
 
 /// Some TaskManager, for what any of them can do: preferably one of the job's.
-struct Anyone {
+pub(super) struct Anyone {
     members: Vec<Arc<Member>>,
     resources: Address<resources::Message>,
     clock: Clock,
@@ -257,7 +246,7 @@ struct Anyone {
 
 impl Anyone {
     /// One that is there now; the error is for people.
-    async fn find(&self) -> Result<Arc<Member>, String> {
+    pub(super) async fn find(&self) -> Result<Arc<Member>, String> {
         let registered = self.resources.ask(resources::Message::Members);
         let registered = self.clock.timeout(SHORT, registered).await;
         let registered = registered.map_err(|late| format!("ask the ResourceManager: {late}"))?;
@@ -308,7 +297,7 @@ fn story(error: &CallError) -> String {
     }
 }
 
-fn cause(action: &str, error: &CallError) -> FailureCause {
+pub(super) fn cause(action: &str, error: &CallError) -> FailureCause {
     match &error.kind {
         CallErrorKind::Refused(reason) => FailureCause::new(FailureKind::Host, reason.as_str()),
         CallErrorKind::Disconnected { reason } => {

@@ -102,7 +102,10 @@ impl Scheduler {
         }
         self.phase = Phase::Preparing;
         self.preparation += 1;
-        self.actions.push(Action::Prepare(self.preparation));
+        self.actions.push(Action::Prepare {
+            number: self.preparation,
+            is_partial: self.pending.len() < self.execution.regions().len(),
+        });
     }
 
     pub(super) fn prepared(&mut self, number: u32, result: Result<(), FailureCause>) {

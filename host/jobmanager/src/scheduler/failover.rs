@@ -153,6 +153,14 @@ impl Scheduler {
         self.fail(self.pending.clone(), exception);
     }
 
+    /// All regions start again, or the job ends.
+    pub(super) fn fail_all(&mut self, cause: FailureCause) {
+        let regions = self.execution.regions().iter().map(|region| region.id);
+        let regions = regions.collect();
+        let exception = self.job_exception(cause);
+        self.fail(regions, exception);
+    }
+
     fn fail(&mut self, regions: BTreeSet<RegionId>, exception: ExceptionView) {
         match self.status {
             JobStatus::Failing => self.history.add(exception),
@@ -287,10 +295,8 @@ impl Scheduler {
                 again.push(task.subtask);
             }
         }
-        if self.pending.len() == self.execution.regions().len() {
-            // Nothing of the earlier run is left: the sources are looked at anew.
-            self.is_prepared = false;
-        } else {
+        self.is_prepared = false;
+        if self.pending.len() < self.execution.regions().len() {
             self.actions.push(Action::TakeBackSplits(again));
         }
         self.acquire();

@@ -32,6 +32,7 @@ impl Scheduler {
             restart_strategy: self.restart.strategy(),
             restarts: self.restarts,
             waiting_for: self.waiting_for.clone(),
+            checkpoints: Arc::default(),
         }
     }
 }

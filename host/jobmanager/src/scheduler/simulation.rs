@@ -231,7 +231,7 @@ impl World {
                 let slots = slots.collect();
                 Event::SlotsGranted { request, slots }
             }
-            Action::Prepare(number) => {
+            Action::Prepare { number, .. } => {
                 let result = match self.rng.below(20) {
                     0 => Err(FailureCause::new(FailureKind::Host, "no such file")),
                     _ => Ok(()),

@@ -233,7 +233,7 @@ pub(crate) fn text(action: &Action) -> String {
             format!("return {}", slots.join(" "))
         }
         Action::GiveUpSlot(it) => format!("give-up {}", slot(it)),
-        Action::Prepare(_) => "prepare".to_owned(),
+        Action::Prepare { .. } => "prepare".to_owned(),
         Action::TakeBackSplits(subtasks) => {
             let subtasks = subtasks
                 .iter()

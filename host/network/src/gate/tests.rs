@@ -34,6 +34,7 @@ fn text(element: &Element) -> String {
     match element {
         Element::Batch(batch) => String::from_utf8(batch.data.clone()).unwrap(),
         Element::Watermark(time) => format!("W{time}"),
+        Element::Barrier(barrier) => format!("B{}", barrier.checkpoint),
         Element::EndOfData => "D".to_owned(),
         Element::EndOfPartition => "P".to_owned(),
         Element::Status(status) => format!("{status:?}"),

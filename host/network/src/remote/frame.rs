@@ -12,7 +12,8 @@
 //! | 4      | end of data      |                                                                       |
 //! | 5      | end of partition |                                                                       |
 //! | 6      | lost             | length `u16`, why the producer went as UTF-8; empty when its task did  |
-//! | 16–31  | reserved for barriers and latency markers |                                              |
+//! | 16     | barrier          | length `u16`, a [`Barrier`](wasmill_types::Barrier) in postcard       |
+//! | 17–31  | reserved for latency markers |                                                           |
 //!
 //! An even batch's records all have the same length, so its ends say nothing and stay behind; the decoder
 //! makes them. Credit counts what a batch occupies with its ends, however it comes.
@@ -26,7 +27,7 @@ mod encode;
 #[cfg(test)]
 pub(crate) use decode::MalformedFrame;
 pub(crate) use decode::{Decoded, Decoder};
-pub(crate) use encode::{Encoder, RecordTooLarge, buffers_of_batch};
+pub(crate) use encode::{Encoder, Unsendable, buffers_of_batch};
 
 use super::pool::BUFFER_BYTES;
 
@@ -36,6 +37,7 @@ const STATUS: u8 = 3;
 const END_OF_DATA: u8 = 4;
 const END_OF_PARTITION: u8 = 5;
 const LOST: u8 = 6;
+const BARRIER: u8 = 16;
 
 const HAS_TIMESTAMPS: u8 = 1;
 const HAS_HASHES: u8 = 2;
@@ -47,6 +49,9 @@ const BATCH_HEAD: usize = 1 + 1 + 3 * 4;
 
 /// The most bytes of a reason.
 const MAX_REASON: usize = 1 << 10;
+
+/// The most bytes of a barrier: most of it are the names of two directories.
+const MAX_BARRIER: usize = 8 << 10;
 
 /// The bytes that the columns of a batch occupy per record.
 fn bytes_per_record(columns: u8) -> usize {

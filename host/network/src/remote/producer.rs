@@ -15,7 +15,7 @@ use wasmill_types::Element;
 
 use super::channel::ChannelId;
 use super::credit::Purse;
-use super::frame::{Encoder, RecordTooLarge, buffers_of_batch};
+use super::frame::{Encoder, Unsendable, buffers_of_batch};
 use super::metrics::Metrics;
 use super::offers::Offered;
 use super::wire::Wire;
@@ -52,7 +52,7 @@ enum Ended {
     /// The connection is lost, or the peer broke the protocol.
     Broken(Arc<str>),
     /// The task made a record that cannot be sent.
-    TooLarge(RecordTooLarge),
+    Unsendable(Unsendable),
 }
 
 /// What became of the attempt to take from the gate.
@@ -98,7 +98,7 @@ impl Producer {
         match ended {
             Ended::Written | Ended::ConsumerGone => drop(gate),
             Ended::Broken(reason) => gate.fail(reason),
-            Ended::TooLarge(error) => {
+            Ended::Unsendable(error) => {
                 let reason = format!("channel {}: {error}", self.channel);
                 encoder.lost(&reason);
                 self.write_last(&mut encoder, &mut stream).await;
@@ -158,7 +158,7 @@ impl Producer {
         let earned = self.purse.earn(self.grants.take());
         earned.map_err(|error| Ended::Broken(self.wire.violated(error)))?;
         while encoder.pieces().len() < MAX_PIECES {
-            if let Some(part) = encoder.next_part().map_err(Ended::TooLarge)? {
+            if let Some(part) = encoder.next_part().map_err(Ended::Unsendable)? {
                 if !self.purse.affords(part.buffers) {
                     return Ok(Filled::Waits);
                 }
@@ -172,7 +172,7 @@ impl Producer {
                 Ok(None) => return Ok(Filled::Waits),
                 Ok(Some((_, Element::Batch(batch)))) => encoder.begin(batch, gate.shared()),
                 Ok(Some((_, event))) => {
-                    encoder.event(&event);
+                    encoder.event(&event).map_err(Ended::Unsendable)?;
                     if matches!(event, Element::EndOfPartition) {
                         return Ok(Filled::Last);
                     }

@@ -152,6 +152,13 @@ impl Operator<TaskHost> for Native {
         self.call(|instance| instance.end_of_input(input))
     }
 
+    fn snapshot_splits(&mut self) -> Result<Blobs, TaskFailure> {
+        self.call(Instance::snapshot_splits).map(|splits| Blobs {
+            ends: splits.ends,
+            data: splits.data,
+        })
+    }
+
     fn snapshot(&mut self, _: u64) -> Result<Vec<OperatorState>, TaskFailure> {
         self.call(Instance::snapshot).map(|states| {
             let state = |state: wit::OperatorState| OperatorState {

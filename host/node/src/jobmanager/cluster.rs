@@ -19,7 +19,7 @@ use wasmill_types::id::{JobId, TenantId};
 use wasmill_types::operator::BadRecordPolicy;
 use wasmill_types::size::ByteSize;
 
-use crate::quantity;
+use crate::{checkpointing, quantity};
 
 /// The cluster behind a handle.
 pub(super) struct OverHandle {
@@ -28,6 +28,8 @@ pub(super) struct OverHandle {
     /// Cancelled when a client asks the cluster to end.
     stop: CancelToken,
     clock: Clock,
+    /// Where the checkpoints of jobs go that name no directory.
+    checkpoints: Option<String>,
 }
 
 impl OverHandle {
@@ -36,8 +38,10 @@ impl OverHandle {
         authority: Arc<Authority>,
         stop: CancelToken,
         clock: Clock,
+        checkpoints: Option<String>,
     ) -> Self {
         Self {
+            checkpoints,
             handle,
             authority,
             stop,
@@ -61,14 +65,14 @@ impl Cluster for OverHandle {
 
     fn submit(&self, submission: Submission) -> Pending<'_, JobId> {
         Box::pin(async move {
-            let submission = translated(submission)?;
+            let submission = translated(submission, self.checkpoints.as_deref())?;
             self.handle.submit(submission).await
         })
     }
 
     fn plan(&self, submission: Submission) -> Pending<'_, Arc<JobGraph>> {
         Box::pin(async move {
-            let submission = translated(submission)?;
+            let submission = translated(submission, self.checkpoints.as_deref())?;
             self.handle.plan(submission).await
         })
     }
@@ -113,7 +117,12 @@ impl Cluster for OverHandle {
     }
 }
 
-fn translated(submission: Submission) -> Result<wasmill_jobmanager::Submission, JobManagerError> {
+/// The submission in the JobManager's words; without a directory of its own its checkpoints go to
+/// `directory`.
+fn translated(
+    submission: Submission,
+    directory: Option<&str>,
+) -> Result<wasmill_jobmanager::Submission, JobManagerError> {
     let options = Options(&submission.configuration);
     let policy = match options.get("on-bad-record") {
         None | Some("fail") => BadRecordPolicy::Fail,
@@ -128,7 +137,7 @@ fn translated(submission: Submission) -> Result<wasmill_jobmanager::Submission, 
             .number("parallelism.default")?
             .unwrap_or(NonZeroU32::MIN),
     };
-    let settings = JobSettings {
+    let mut settings = JobSettings {
         parallelism: parallelism.get(),
         on_bad_record: policy,
         cache_bytes: options.size("state.cache-bytes")?,
@@ -137,7 +146,12 @@ fn translated(submission: Submission) -> Result<wasmill_jobmanager::Submission, 
             .time("wasm.call-deadline")?
             .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
         seed: Rng::from_entropy().next_u64(),
+        checkpoints: wasmill_checkpoint::Options::default(),
+        backend: None,
+        restore: None,
     };
+    let applied = checkpointing::apply(&submission.configuration, directory, &mut settings);
+    applied.map_err(|error| JobManagerError::Invalid(error.to_string()))?;
     Ok(wasmill_jobmanager::Submission {
         restart: options.restart()?,
         tenant: submission.tenant,
@@ -233,14 +247,15 @@ mod tests {
 
     fn submission(options: &[(&str, &str)]) -> Result<wasmill_jobmanager::Submission, String> {
         let option = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        let translated = translated(Submission {
+        let submission = Submission {
             tenant: TenantId::default(),
             bundle: "b".to_owned(),
             parallelism: None,
             args: Vec::new(),
             job: None,
             configuration: options.iter().map(option).collect(),
-        });
+        };
+        let translated = translated(submission, None);
         translated.map_err(|error| error.to_string())
     }
 

@@ -102,6 +102,9 @@ fn request(args: &RunArgs) -> Value {
     if let Some(timeout) = args.call_timeout {
         settings["wasm.call-deadline"] = format!("{}ms", timeout.as_millis()).into();
     }
+    for (key, value) in args.state_options() {
+        settings[key] = value.into();
+    }
     for (key, value) in &args.options {
         settings[key] = value.as_str().into();
     }

@@ -6,6 +6,10 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use wasmill_checkpoint::CheckpointId;
+use wasmill_checkpoint::failure::Failure;
+use wasmill_checkpoint::handles::TaskSnapshot;
+use wasmill_checkpoint::statistics::SnapshotMetrics;
 use wasmill_types::id::{AttemptId, JobId, LeaderId, RegistrationId, SlotId, TaskManagerId};
 use wasmill_types::{ExecutionState, FailureCause};
 
@@ -22,6 +26,10 @@ pub enum ToJobManager {
     TaskChanged(Box<TaskChanged>),
     /// See [`NextSplit`]. Answered by a split, or none when all are given out.
     NextSplit(NextSplit),
+    /// See [`Acknowledge`]. Answered by [`Acknowledged`].
+    Acknowledge(Box<Acknowledge>),
+    /// See [`Decline`]. Answered by [`Acknowledged`].
+    Decline(Box<Decline>),
     /// See [`Deregister`]. Answered by nothing.
     Deregister(Deregister),
 }
@@ -164,8 +172,45 @@ pub struct TaskChanged {
     pub failure: Option<FailureCause>,
     /// What its sinks have staged; only of one that has finished, or that failed after they had.
     pub parts: Vec<PartData>,
+    /// Whether all of its operators have finished, and it waits for the last checkpoint.
+    pub end_of_data: bool,
     /// Its counters.
     pub counters: TaskCounters,
+}
+
+/// A task has written its part of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Acknowledge {
+    /// Who says it.
+    pub registration: RegistrationId,
+    /// Who led the job when the attempt was deployed.
+    pub leader: LeaderId,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The checkpoint.
+    pub checkpoint: CheckpointId,
+    /// What it wrote.
+    pub snapshot: TaskSnapshot,
+    /// What it measured.
+    pub metrics: SnapshotMetrics,
+    /// How many of the splits that it was given are accounted for in the snapshot; later ones count as
+    /// not given.
+    pub given_splits: u64,
+}
+
+/// A task has not taken a checkpoint, or could not write its part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decline {
+    /// Who says it.
+    pub registration: RegistrationId,
+    /// Who led the job when the attempt was deployed.
+    pub leader: LeaderId,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The checkpoint.
+    pub checkpoint: CheckpointId,
+    /// Why.
+    pub failure: Failure,
 }
 
 /// Whether what was told is still of interest.

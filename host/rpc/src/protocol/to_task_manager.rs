@@ -3,9 +3,13 @@
 //! Invariant: a TaskManager can be asked the same thing twice and does it once: an attempt is deployed
 //! once, and cancelling, discarding or releasing what is gone is done already.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use wasmill_checkpoint::CheckpointId;
+use wasmill_checkpoint::assignment::RestoredState;
+use wasmill_types::Barrier;
 use wasmill_types::id::{AttemptId, JobId, LeaderId, OperatorId, SlotId, TaskManagerId, VertexId};
 
 use super::{JobDescription, PartData, SourceSplits};
@@ -23,6 +27,12 @@ pub enum ToTaskManager {
     Commit(Commit),
     /// See [`Discard`]. Answered by nothing, when the parts are gone.
     Discard(Discard),
+    /// See [`Recover`]. Answered by nothing, when it is done.
+    Recover(Box<Recover>),
+    /// See [`Trigger`]. Answered by nothing, at once.
+    Trigger(Box<Trigger>),
+    /// See [`Notify`]. Answered by nothing, at once.
+    Notify(Notify),
     /// See [`Release`]. Answered by nothing, at once.
     Release(Release),
     /// See [`JobLog`]. Answered by a list of [`LogLine`].
@@ -58,6 +68,8 @@ pub struct Deploy {
     pub run: u32,
     /// The tasks that start here, those of upstream vertices first.
     pub tasks: Vec<TaskPlace>,
+    /// What each of them starts with, in the same order; empty when all start with nothing.
+    pub restores: Vec<TaskRestore>,
     /// The TaskManagers that run tasks of this deployment.
     pub peers: Vec<Peer>,
     /// For each subtask of the job, by its number in the execution graph, the index in `peers` of the
@@ -76,6 +88,75 @@ pub struct TaskPlace {
     pub attempt: u32,
     /// The slot that it runs in; tasks of a job may share one.
     pub slot: SlotId,
+}
+
+/// What one task starts with: of each operator of its chain that has something.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TaskRestore {
+    /// The operators.
+    pub operators: Vec<RestoredOperator>,
+    /// Whether all of its operators had finished (semantics §9.6).
+    pub is_finished: bool,
+}
+
+/// What one operator of one subtask starts with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoredOperator {
+    /// The operator.
+    pub operator: OperatorId,
+    /// Its parts of a snapshot.
+    pub state: RestoredState,
+    /// The number of each state by its number in the snapshot; rows of others are left out.
+    pub state_ids: BTreeMap<u32, u32>,
+}
+
+/// Starts a checkpoint at tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trigger {
+    /// Who leads the job.
+    pub leader: LeaderId,
+    /// The attempts; one that is not there declines.
+    pub attempts: Vec<AttemptId>,
+    /// The barrier.
+    pub barrier: Barrier,
+}
+
+/// Says what became of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notify {
+    /// Who leads the job.
+    pub leader: LeaderId,
+    /// The attempts.
+    pub attempts: Vec<AttemptId>,
+    /// The checkpoint.
+    pub checkpoint: CheckpointId,
+    /// Whether it is complete; otherwise it was given up.
+    pub is_complete: bool,
+}
+
+/// Brings the targets of a job's sinks to where a checkpoint was, while no task runs that writes to them.
+/// Repeating it goes on where it stopped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recover {
+    /// Who leads the job.
+    pub leader: LeaderId,
+    /// The job.
+    pub job: Box<JobDescription>,
+    /// What was handed over until the checkpoint, in the order in which it is committed.
+    pub commit: Vec<PartData>,
+    /// What else is removed of what tasks of the job have left.
+    pub removes: Removes,
+}
+
+/// What is removed when targets are brought to where a checkpoint was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Removes {
+    /// Nothing: some tasks of the job run.
+    Nothing,
+    /// What was being written. A savepoint may refer to the rest.
+    Unfinished,
+    /// Everything that was not committed.
+    Everything,
 }
 
 /// A TaskManager, as others reach it.

@@ -316,6 +316,7 @@ fn snapshots_that_do_not_fit_are_refused_with_the_reason() {
     let opening = || bench.opening(Kind::Memory, 0, 1);
     check(
         Opening {
+            renumbered: Default::default(),
             groups: OwnedGroups::new(0, 1, 128),
             ..opening()
         },
@@ -337,6 +338,7 @@ fn snapshots_that_do_not_fit_are_refused_with_the_reason() {
     let refused = opening().restore(vec![source(&streams[0])], &cancelled);
     assert!(matches!(refused, Err(StateError::Cancelled)));
     let small = Opening {
+        renumbered: Default::default(),
         options: Options {
             max_timers: 1,
             ..Options::default()

@@ -9,7 +9,8 @@ use std::time::Duration;
 use wasmill_actor::{CancelToken, Clock, Rng};
 use wasmill_connectors::{Budget, ConnectorError, ReaderContext, WriterContext};
 use wasmill_graph::{ExecutionGraph, Vertex};
-use wasmill_state::{KeyedBackend, MemoryBackend, OwnedGroups, TimerService};
+use wasmill_network::Gate;
+use wasmill_state::{Expiry, OwnedGroups};
 use wasmill_types::operator::{Operator, TaskContext};
 use wasmill_types::{Batch, HostError, TaskFailure};
 
@@ -20,14 +21,17 @@ use crate::endpoints::{Endpoints, no_bundle, of_operator};
 use crate::event_time::OutputTime;
 use crate::guest::GuestCode;
 use crate::host::TaskHost;
+use crate::keeper::{Forgetful, Keeper, KeyedSetup};
 use crate::metrics::TaskMetrics;
+use crate::orders::Orders;
 use crate::outcome::{JobFailure, Observer};
 use crate::output::Output;
 use crate::partition::ResultPartition;
 use crate::partitioner::Partitioner;
 use crate::plan::{PlannedOutput, VertexPlan};
+use crate::sink::SinkOutput;
 use crate::source::{ConnectorSource, SourceRole, SplitSource};
-use crate::task::Task;
+use crate::task::{Checkpoints, Task};
 use crate::watched::{Role, Watched};
 
 /// What a task is made of, on the way to its thread.
@@ -41,6 +45,12 @@ pub(super) struct TaskParts {
     /// The outputs of each input, of a task without guest code.
     routes: Vec<Vec<u32>>,
     source: Option<SourceRole>,
+    keeper: Box<dyn Keeper>,
+    /// The key groups of the subtask.
+    groups: OwnedGroups,
+    state_options: wasmill_state::Options,
+    /// Whether checkpoints are taken from time to time.
+    checkpoints: bool,
     buffer_timeout: Duration,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: Clock,
@@ -52,7 +62,19 @@ impl TaskParts {
     ///
     /// # Errors
     /// When the sandbox cannot be set up.
-    pub(super) fn build(self) -> Result<Task, TaskFailure> {
+    pub(super) fn build(mut self) -> Result<Task, TaskFailure> {
+        let setup = self.host.expiry.as_ref().map(|expiry| KeyedSetup {
+            groups: self.groups.clone(),
+            options: self.state_options,
+            expiry: expiry.clone(),
+        });
+        let mut start = self.keeper.open(setup, &self.cancel)?;
+        if let Some(opened) = start.keyed.take() {
+            self.host.state = Some(opened.backend);
+            self.host.timers = Some(opened.timers);
+        }
+        self.context.restored = std::mem::take(&mut start.lists);
+        self.context.has_keyed_state = start.has_rows;
         let operator: Box<dyn Operator<TaskHost>> = match &self.code {
             Some(code) => code.instantiate(self.host, &self.cancel)?,
             None => Box::new(Direct::new(self.host, self.routes)),
@@ -62,7 +84,11 @@ impl TaskParts {
             inputs,
             signal,
         } = self.inlet;
+        let orders = self.watched.orders.clone();
+        let channels = gate.as_ref().map_or(0, Gate::channels);
+        let (keeper, periodic) = (self.keeper, self.checkpoints);
         Ok(Task {
+            checkpoints: Checkpoints::new(orders, channels, keeper, periodic, &mut start),
             context: self.context,
             operator,
             source: self.source,
@@ -126,12 +152,13 @@ impl<'a> Builder<'a> {
         // Taken out while `self` is borrowed, which costs nothing.
         let plan = std::mem::take(&mut self.plans[spec.vertex.0 as usize]);
         let splits = spec.splits.take();
+        let keeper = spec.keeper.take().unwrap_or_else(|| Box::new(Forgetful));
         let site = Site {
             vertex,
             plan: &plan,
             spec: &spec,
         };
-        let parts = self.parts(site, splits);
+        let parts = self.parts(site, splits, keeper);
         self.plans[spec.vertex.0 as usize] = plan;
         parts.map_err(|failure| JobFailure::at(&vertex.name, failure))
     }
@@ -145,11 +172,14 @@ impl<'a> Builder<'a> {
         &mut self,
         site: Site<'_>,
         splits: Option<Box<dyn SplitSource>>,
+        keeper: Box<dyn Keeper>,
     ) -> Result<TaskParts, TaskFailure> {
         let Site { vertex, plan, spec } = site;
         let options = &self.job.options;
         let source = self.source(site, splits)?;
+        let inlet = self.channels.take_inlet(vertex.id, spec.subtask);
         let watched = Watched {
+            orders: Orders::new(inlet.signal.clone()),
             metrics: Arc::default(),
             role: match &source {
                 None => Role::Inner,
@@ -166,7 +196,11 @@ impl<'a> Builder<'a> {
         Ok(TaskParts {
             vertex: vertex.name.clone(),
             context: self.context(site),
-            inlet: self.channels.take_inlet(vertex.id, spec.subtask),
+            inlet,
+            keeper,
+            groups: OwnedGroups::new(spec.subtask, vertex.parallelism, vertex.max_parallelism),
+            state_options: options.state,
+            checkpoints: options.checkpoints,
             host: self.host(site, &watched.metrics)?,
             watched,
             code,
@@ -186,13 +220,8 @@ impl<'a> Builder<'a> {
     ) -> Result<TaskHost, TaskFailure> {
         let Site { vertex, plan, spec } = site;
         let (subtask, options) = (spec.subtask, &self.job.options);
-        let groups = OwnedGroups::new(subtask, vertex.parallelism, vertex.max_parallelism);
-        let backend = || MemoryBackend::new(groups.clone(), &options.state);
-        let state: Option<Box<dyn KeyedBackend>> =
-            vertex.is_keyed.then(|| Box::new(backend()) as _);
-        let timers = vertex
-            .is_keyed
-            .then(|| TimerService::new(groups.clone(), &options.state));
+        let states = &self.job.graph.operator(vertex.head()).states;
+        let expiry = || Expiry::new(self.job.clock.clone(), states);
         let outputs = plan.outputs.iter();
         Ok(TaskHost {
             outputs: outputs
@@ -200,8 +229,9 @@ impl<'a> Builder<'a> {
                 .collect::<Result<_, _>>()?,
             operator_outputs: plan.operator_outputs,
             event_time: OutputTime::default(),
-            state,
-            timers,
+            state: None,
+            timers: None,
+            expiry: vertex.is_keyed.then(expiry),
             clock: self.job.clock.clone(),
             rng: self.rng(Stream::Task, vertex.id.0, subtask),
             metrics: Arc::clone(metrics),
@@ -220,14 +250,15 @@ impl<'a> Builder<'a> {
         let subtask = site.spec.subtask;
         match output {
             PlannedOutput::Sink(id, _) => {
-                let writer = self.endpoints.sinks.get(id).writer(WriterContext {
+                let sink = self.endpoints.sinks.get(id);
+                let writer = sink.writer(WriterContext {
                     subtask,
                     parallelism: site.vertex.parallelism,
                     attempt: site.spec.attempt,
                     run: self.run.clone(),
                 });
                 let writer = writer.map_err(|error| of_operator(&self.job.graph, id, error))?;
-                Ok(Output::Sink(id, Some(writer)))
+                Ok(Output::Sink(SinkOutput::new(id, Arc::clone(sink), writer)))
             }
             PlannedOutput::Edge(id) => {
                 let edge = self.job.graph.edge(id);
@@ -263,6 +294,7 @@ impl<'a> Builder<'a> {
                 splits,
                 max_records: options.source_batch_records,
                 is_reading: false,
+                given: 0,
             }));
         }
         let Some(source) = self.endpoints.sources.get(&site.vertex.id) else {
@@ -291,6 +323,7 @@ impl<'a> Builder<'a> {
             outputs: site.plan.source_outputs.clone(),
             batch: Batch::default(),
             is_reading: false,
+            given: 0,
             bad_records: 0,
         })))
     }

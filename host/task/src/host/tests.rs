@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use wasmill_actor::CancelToken;
 use wasmill_network::{Gate, gate};
 use wasmill_types::Batch;
-use wasmill_types::id::OperatorId;
 use wasmill_types::job::Partitioning;
 
 use super::*;
@@ -22,7 +21,7 @@ fn edge() -> (Output, Gate) {
 }
 
 fn sink() -> Output {
-    Output::Sink(OperatorId(7), Some(Box::new(Writer::default())))
+    crate::fixture::sink(7, Writer::default())
 }
 
 fn taken(gate: &mut Gate) -> String {

@@ -9,6 +9,7 @@ use super::*;
 fn facts(situation: &str) -> Facts {
     let mut facts = Facts {
         is_cancelled: false,
+        has_orders: false,
         has_room: true,
         flush_at: None,
         timer_at: None,
@@ -20,6 +21,7 @@ fn facts(situation: &str) -> Facts {
         let at = Some(Duration::from_millis(at.parse().unwrap()));
         match name {
             "full" => facts.has_room = false,
+            "order" => facts.has_orders = true,
             "cancelled" => facts.is_cancelled = true,
             "flush" => facts.flush_at = at,
             "timer" => facts.timer_at = at,
@@ -38,7 +40,7 @@ fn shown(next: Next) -> String {
         Next::WaitForRoom(Some(at)) => format!("wait-for-room@{}", at.as_millis()),
         Next::Input(channel, _) => format!("input {channel}"),
         Next::Lost(lost) => format!("lost {}", lost.channel),
-        other @ (Next::Cancel | Next::Flush | Next::FireTimers | Next::Poll) => {
+        other @ (Next::Cancel | Next::Order | Next::Flush | Next::FireTimers | Next::Poll) => {
             format!("{other:?}").to_lowercase()
         }
     }
@@ -49,6 +51,8 @@ fn the_most_urgent_thing_comes_first() {
     for (situation, with_input, without) in [
         ("", "input 0", "wait"),
         ("cancelled flush@0 full timer@0 poll@0", "cancel", "cancel"),
+        ("order flush@0 full timer@0 poll@0", "order", "order"),
+        ("cancelled order", "cancel", "cancel"),
         ("flush@10 full timer@0 poll@0", "flush", "flush"),
         (
             "flush@11 full timer@0",

@@ -70,6 +70,7 @@ fn connector(queue: &Arc<SplitQueue>, polls: &[&'static str]) -> SourceRole {
         outputs: Vec::new(),
         batch: batch(&["left over"]),
         is_reading: false,
+        given: 0,
         bad_records: 0,
     })
 }
@@ -177,6 +178,7 @@ fn a_source_of_the_bundle_is_given_one_split_after_the_other() {
         splits: Box::new(SplitQueue::new(["one", "two"].map(split))),
         max_records: 10,
         is_reading: false,
+        given: 0,
     };
     let mut operator = operator(|| {
         let mut polls = VecDeque::from([

@@ -74,6 +74,7 @@ where
         context,
         operator: bundle.instantiate(host, &cancel).unwrap(),
         source: None,
+        checkpoints: crate::fixture::checkpoints(&signal, gate.channels()),
         inputs: inputs.collect(),
         gate: Some(gate),
         buffer_timeout: Duration::from_millis(1),
@@ -355,7 +356,7 @@ fn what_a_sink_has_finished_is_staged_though_the_next_one_fails() {
     let mut rig = rig(&[1], || |_: &mut Io, _: Call<'_>| DONE);
     let sinks = [(1, false), (2, true), (3, false)];
     rig.task.operator.host().outputs = sinks
-        .map(|(id, fails)| Output::Sink(OperatorId(id), Some(Box::new(writer(fails)))))
+        .map(|(id, fails)| crate::fixture::sink(id, writer(fails)))
         .into();
     rig.send("0:end 0:gone");
     let outcome = Outcome::default();
@@ -492,5 +493,6 @@ fn guest_source() -> SourceRole {
         splits: Box::new(SplitQueue::new([split("a")])),
         max_records: 10,
         is_reading: false,
+        given: 0,
     }
 }

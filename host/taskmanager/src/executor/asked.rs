@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use wasmill_actor::Reply;
 use wasmill_rpc::protocol::{
-    Cancel, Commit, Deploy, Discard, JobDescription, JobLog, Prepare, Release, ToTaskManager,
+    Cancel, Commit, Deploy, Discard, JobDescription, JobLog, Notify, Prepare, Release,
+    ToTaskManager, Trigger,
 };
 use wasmill_rpc::{Answer, Request};
 use wasmill_types::id::AttemptId;
@@ -31,6 +32,13 @@ impl Executor {
             ToTaskManager::Deploy(deploy) => self.deploy(deploy, reply),
             ToTaskManager::Commit(commit) => self.commit(commit, reply),
             ToTaskManager::Discard(discard) => self.discard_asked(discard, reply),
+            ToTaskManager::Recover(recover) => self.recover(*recover, reply),
+            ToTaskManager::Trigger(trigger) => {
+                reply.give(self.trigger(*trigger).map(Trigger::answer));
+            }
+            ToTaskManager::Notify(notify) => {
+                reply.give(self.notify(notify).map(Notify::answer));
+            }
             ToTaskManager::JobLog(wanted) => {
                 let log = self.jobs.log(wanted.job);
                 let lines = log.map(|log| log.last(wanted.lines)).unwrap_or_default();

@@ -27,6 +27,7 @@ impl Executor {
                 (ExecutionState::Initializing, None, Vec::new())
             }
             Change::Running => (ExecutionState::Running, None, Vec::new()),
+            Change::EndOfData => return self.at_end(id),
             Change::Ended(ended) => ended_as(ended, attempt.cancel.is_cancelled()),
         };
         if attempt.is_abandoned {
@@ -74,7 +75,7 @@ impl Executor {
                 self.options.id
             );
             let cause = FailureCause::new(FailureKind::Host, message);
-            self.queue(id, ExecutionState::Failed, Some(cause), Vec::new());
+            self.queue(id, ExecutionState::Failed, Some(cause), Vec::new(), false);
         }
     }
 
@@ -166,7 +167,7 @@ impl Executor {
         failure: Option<FailureCause>,
         staged: Vec<PartData>,
     ) {
-        self.queue(id, state, failure, staged);
+        self.queue(id, state, failure, staged, false);
         if !state.is_terminal() {
             return;
         }
@@ -182,12 +183,24 @@ impl Executor {
         }
     }
 
+    /// All operators of a task have finished, and it waits for the last checkpoint.
+    fn at_end(&mut self, id: AttemptId) {
+        if self
+            .jobs
+            .attempt(id)
+            .is_some_and(|attempt| !attempt.is_over())
+        {
+            self.queue(id, ExecutionState::Running, None, Vec::new(), true);
+        }
+    }
+
     fn queue(
         &mut self,
         id: AttemptId,
         state: ExecutionState,
         failure: Option<FailureCause>,
         staged: Vec<PartData>,
+        end_of_data: bool,
     ) {
         let job = self.jobs.description(id.job);
         let (Some(job), Some(attempt)) = (job, self.jobs.attempt(id)) else {
@@ -201,6 +214,7 @@ impl Executor {
             state,
             failure,
             parts: staged,
+            end_of_data,
             counters: watched
                 .map(|task| counters(task, &self.clock))
                 .unwrap_or_default(),

@@ -27,9 +27,13 @@ fn report(subtask: u32) -> Report {
             memory_bytes: None,
             call_timeout_ms: None,
             seed: 0,
+            checkpoints: wasmill_checkpoint::Options::default(),
+            backend: None,
+            restore: None,
         },
     };
     let changed = TaskChanged {
+        end_of_data: false,
         registration: RegistrationId(1),
         leader: LeaderId(1),
         attempt: AttemptId {

@@ -199,6 +199,7 @@ impl Fake {
         failure: Option<FailureCause>,
     ) -> Acknowledged {
         let changed = TaskChanged {
+            end_of_data: false,
             registration: self.registration,
             leader: deploy.leader,
             attempt: attempt(deploy, task),

@@ -64,10 +64,8 @@ fn only_the_region_of_a_failed_task_starts_again() {
             ),
             ("finishes 1.0", ""),
             ("stops 1.1", ""),
-            (
-                "after 1000",
-                "take-back 0.1 1.1; deploy b[0.1#1@3 1.1#1@3]; RUNNING",
-            ),
+            ("after 1000", "take-back 0.1 1.1; prepare"),
+            ("prepared", "deploy b[0.1#1@3 1.1#1@3]; RUNNING"),
             ("finishes 0.1", ""),
             ("finishes 1.1", "commit 1[p1.0 p1.1]"),
             ("committed 1", "end; FINISHED"),
@@ -100,10 +98,8 @@ fn what_fails_while_a_failover_is_under_way_belongs_to_it() {
                 "Restart(2) in 1000; Cancellation in 30000; cancel a[1.0#1]; RESTARTING",
             ),
             ("stops 1.0", ""),
-            (
-                "after 1000",
-                "take-back 0.0 1.0; deploy a[0.0#2@0 1.0#2@0]; RUNNING",
-            ),
+            ("after 1000", "take-back 0.0 1.0; prepare"),
+            ("prepared", "deploy a[0.0#2@0 1.0#2@0]; RUNNING"),
             (
                 "fails 0.0 at last",
                 "Cancellation in 30000; cancel a[1.0#2]; cancel b[0.1#1 1.1#1]; FAILING",
@@ -218,7 +214,8 @@ fn regions_that_run_keep_their_slots_while_others_wait() {
         &[
             ("lost b", "Restart(1) in 1000; RESTARTING"),
             ("after 1000", "take-back 0.1 1.1; request 1+1"),
-            ("grant c/0", "deploy c[0.1#1@0 1.1#1@0]; RUNNING"),
+            ("grant c/0", "prepare"),
+            ("prepared", "deploy c[0.1#1@0 1.1#1@0]; RUNNING"),
             ("finishes 0.0", ""),
             ("finishes 1.0", ""),
             ("lost a", ""),

@@ -3,16 +3,18 @@
 //! Invariants: nothing that a peer sends panics here or makes us reserve more than one batch of the
 //! largest size; after an error the decoder is of no more use.
 
+use std::sync::Arc;
+
 use bytes::{Buf, Bytes};
 use thiserror::Error;
 use wasmill_types::batch::MalformedBatch;
 use wasmill_types::element::ChannelStatus;
-use wasmill_types::{Batch, Element};
+use wasmill_types::{Barrier, Batch, Element};
 
 use super::{
-    BATCH, BATCH_HEAD, BUFFER_BYTES, END_OF_DATA, END_OF_PARTITION, HAS_HASHES, HAS_TIMESTAMPS,
-    IS_EVEN, LOST, MAX_REASON, STATUS, WATERMARK, buffers_of, bytes_per_record,
-    wire_bytes_per_record,
+    BARRIER, BATCH, BATCH_HEAD, BUFFER_BYTES, END_OF_DATA, END_OF_PARTITION, HAS_HASHES,
+    HAS_TIMESTAMPS, IS_EVEN, LOST, MAX_BARRIER, MAX_REASON, STATUS, WATERMARK, buffers_of,
+    bytes_per_record, wire_bytes_per_record,
 };
 
 /// Memory for data is taken in multiples of so many bytes, so that frames of about one size fit into each
@@ -112,6 +114,9 @@ pub(crate) enum MalformedFrame {
     /// A reason that is too long or not UTF-8.
     #[error("a reason is not a text of at most {MAX_REASON} bytes")]
     Reason,
+    /// A barrier that is too long or not one.
+    #[error("a barrier is not one of at most {MAX_BARRIER} bytes")]
+    Barrier,
     /// Something came after the end.
     #[error("a frame that begins with the byte {0} follows the end")]
     AfterEnd(u8),
@@ -200,7 +205,7 @@ impl Decoder {
             WATERMARK => 9,
             STATUS => 2,
             END_OF_DATA | END_OF_PARTITION => 1,
-            LOST => 3,
+            LOST | BARRIER => 3,
             unknown => return Err(MalformedFrame::UnknownFrame(unknown)),
         };
         if !collect(&mut self.partial, input, length) {
@@ -220,6 +225,10 @@ impl Decoder {
                 self.progress = Progress::Nothing;
                 Decoded::Event(Element::EndOfPartition)
             }
+            BARRIER => match self.barrier(input)? {
+                Some(barrier) => Decoded::Event(Element::Barrier(Arc::new(barrier))),
+                None => return Ok(None),
+            },
             _ => match self.lost(input)? {
                 Some(lost) => lost,
                 None => return Ok(None),
@@ -265,6 +274,22 @@ impl Decoder {
             buffers: buffers_of(bytes),
             backlog,
         })
+    }
+
+    /// Reads on in a barrier, whose length is there.
+    fn barrier(&mut self, input: &mut Bytes) -> Result<Option<Barrier>, MalformedFrame> {
+        let length = usize::from(u16::from_le_bytes(array(&self.partial[1..])));
+        if length > MAX_BARRIER {
+            return Err(MalformedFrame::Barrier);
+        }
+        if !collect(&mut self.partial, input, 3 + length) {
+            return Ok(None);
+        }
+        let read = postcard::take_from_bytes(&self.partial[3..]);
+        match read {
+            Ok((barrier, [])) => Ok(Some(barrier)),
+            Ok(_) | Err(_) => Err(MalformedFrame::Barrier),
+        }
     }
 
     /// Reads on in a reason, whose length is there.

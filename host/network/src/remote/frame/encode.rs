@@ -8,11 +8,12 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 use wasmill_types::element::ChannelStatus;
-use wasmill_types::{Batch, Element};
+use wasmill_types::{Barrier, Batch, Element};
 
 use super::{
-    BATCH, BATCH_HEAD, END_OF_DATA, END_OF_PARTITION, HAS_HASHES, HAS_TIMESTAMPS, IS_EVEN, LOST,
-    MAX_REASON, STATUS, WATERMARK, buffers_of, bytes_per_record, wire_bytes_per_record,
+    BARRIER, BATCH, BATCH_HEAD, END_OF_DATA, END_OF_PARTITION, HAS_HASHES, HAS_TIMESTAMPS, IS_EVEN,
+    LOST, MAX_BARRIER, MAX_REASON, STATUS, WATERMARK, buffers_of, bytes_per_record,
+    wire_bytes_per_record,
 };
 use crate::gate::Shared;
 use crate::remote::pool::BUFFER_BYTES;
@@ -24,12 +25,18 @@ const MAX_COPIED: usize = 1 << 10;
 /// it beside its buffers, so it has to be small beside them.
 const HEADS_BYTES: usize = 8 << 10;
 
-/// A record that no peer would take.
+/// Something that no peer would take.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
-#[error("a record of {bytes} bytes is above the limit `wasm.record` of {limit} bytes")]
-pub(crate) struct RecordTooLarge {
-    bytes: usize,
-    limit: u32,
+pub(crate) enum Unsendable {
+    /// A record that is too large.
+    #[error("a record of {bytes} bytes is above the limit `wasm.record` of {limit} bytes")]
+    Record { bytes: usize, limit: u32 },
+    /// A barrier whose directories have too long names.
+    #[error(
+        "a checkpoint barrier of {bytes} bytes is above the limit of {MAX_BARRIER} bytes; shorten \
+         `execution.checkpointing.dir` or the savepoint's directory"
+    )]
+    Barrier { bytes: usize },
 }
 
 /// Turns the elements of one channel into pieces for the transport.
@@ -89,10 +96,18 @@ impl Encoder {
     }
 
     /// An element that is not a batch.
-    pub(crate) fn event(&mut self, event: &Element) {
+    ///
+    /// # Errors
+    /// When a barrier is larger than any peer would take.
+    pub(crate) fn event(&mut self, event: &Element) -> Result<(), Unsendable> {
+        if let Element::Barrier(barrier) = event {
+            return self.barrier(barrier);
+        }
         let head = self.head(16);
         match event {
-            Element::Batch(_) => unreachable!("a batch is not an event"),
+            Element::Batch(_) | Element::Barrier(_) => {
+                unreachable!("a batch is not an event, and a barrier was sent above")
+            }
             Element::Watermark(time) => {
                 head.put_u8(WATERMARK);
                 head.put_i64_le(*time);
@@ -108,6 +123,20 @@ impl Encoder {
             Element::EndOfPartition => head.put_u8(END_OF_PARTITION),
         }
         self.cut();
+        Ok(())
+    }
+
+    fn barrier(&mut self, barrier: &Barrier) -> Result<(), Unsendable> {
+        let bytes = postcard::to_stdvec(barrier).unwrap_or_default();
+        if bytes.is_empty() || bytes.len() > MAX_BARRIER {
+            return Err(Unsendable::Barrier { bytes: bytes.len() });
+        }
+        let head = self.head(3 + bytes.len());
+        head.put_u8(BARRIER);
+        head.put_u16_le(bytes.len() as u16);
+        head.put_slice(&bytes);
+        self.cut();
+        Ok(())
     }
 
     /// The producer is gone; why, if it was not its task.
@@ -137,7 +166,7 @@ impl Encoder {
     ///
     /// # Errors
     /// When its next record is larger than any peer would take.
-    pub(crate) fn next_part(&mut self) -> Result<Option<Part>, RecordTooLarge> {
+    pub(crate) fn next_part(&mut self) -> Result<Option<Part>, Unsendable> {
         let Some(sending) = &self.batch else {
             return Ok(None);
         };
@@ -149,7 +178,7 @@ impl Encoder {
         let part = part_from(batch, sending.next);
         let (start, end) = bounds(batch, part);
         if part.to - part.from == 1 && end - start > self.max_record as usize {
-            return Err(RecordTooLarge {
+            return Err(Unsendable::Record {
                 bytes: end - start,
                 limit: self.max_record,
             });

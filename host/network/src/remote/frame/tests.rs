@@ -1,8 +1,13 @@
 //! Frames survive the wire in pieces of any size; whatever else comes is an error and never a panic.
 
+use std::sync::Arc;
+use std::time::Duration;
 use wasmill_actor::{Rng, Signal};
+
+use wasmill_types::barrier::{Alignment, SnapshotKind};
 use wasmill_types::element::ChannelStatus;
-use wasmill_types::{Batch, Element};
+use wasmill_types::id::CheckpointId;
+use wasmill_types::{Barrier, Batch, Element};
 
 use bytes::Bytes;
 
@@ -38,8 +43,21 @@ fn random_batch(rng: &mut Rng) -> Batch {
     batch
 }
 
+fn barrier(rng: &mut Rng) -> Barrier {
+    Barrier {
+        checkpoint: CheckpointId(rng.next_u64()),
+        triggered_ms: rng.next_u64() as i64,
+        alignment: Alignment::AlignedFor(Duration::from_millis(rng.below(1 << 40))),
+        kind: SnapshotKind::Checkpoint,
+        directory: "d".repeat(rng.below(3_000) as usize),
+        shared: (rng.below(2) == 0).then(|| "/shared".to_owned()),
+        full: rng.below(2) == 0,
+    }
+}
+
 fn random_element(rng: &mut Rng) -> Element {
-    match rng.below(6) {
+    match rng.below(7) {
+        3 => Element::Barrier(Arc::new(barrier(rng))),
         0 => Element::Watermark(rng.next_u64() as i64),
         1 => Element::Status(ChannelStatus::Active),
         2 => Element::Status(ChannelStatus::Idle),
@@ -53,7 +71,7 @@ fn encode(elements: &[Element]) -> Vec<u8> {
     let mut encoder = Encoder::new(MAX_RECORD);
     for element in elements {
         let Element::Batch(batch) = element else {
-            encoder.event(element);
+            encoder.event(element).unwrap();
             continue;
         };
         encoder.begin(batch.clone(), gate.shared());
@@ -252,7 +270,7 @@ fn bytes_that_are_no_frame_are_refused() {
     };
     for (bytes, expected) in [
         (vec![0], "no frame begins with the byte 0"),
-        (vec![16], "no frame begins with the byte 16"),
+        (vec![17], "no frame begins with the byte 17"),
         (vec![STATUS, 2], "a status is 2"),
         (
             vec![LOST, 1, 4],

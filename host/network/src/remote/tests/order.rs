@@ -64,6 +64,7 @@ fn consume(mut gate: Gate, signal: &wasmill_actor::Signal, numbers: &[u64], reco
                 gate.recycle(batch);
             }
             Element::Watermark(time) => assert_eq!(time, i64::from(*index)),
+            Element::Barrier(_) => panic!("no barrier was sent"),
             Element::Status(status) => assert_eq!(status, ChannelStatus::Idle),
             Element::EndOfData => assert_eq!(*index, records),
             Element::EndOfPartition => open -= 1,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::CheckpointId;
+use crate::id::CheckpointId;
 
 /// The cut between the records that belong to a checkpoint and those that come after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
