@@ -60,7 +60,8 @@ fuzz: setup ## Fuzz every decoder for SECONDS_EACH seconds (60)
 	cargo fuzz --version || cargo install cargo-fuzz --locked
 	for target in $$(sed -n '/ TARGETS:/,/^];/s/^ *\(target_of(\)\{0,1\}"\([a-z-]*\)",.*/\2/p' tests/fuzz/src/lib.rs); do \
 	  echo "fuzz: $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
-	  WASMILL_FUZZ_TARGET=$$target cargo fuzz run --fuzz-dir $(FUZZ) --sanitizer none decoders \
+	  WASMILL_FUZZ_TARGET=$$target WASMILL_FUZZ_SEEDS=$(CURDIR)/$(FUZZ)/corpus/$$target \
+	    cargo fuzz run --fuzz-dir $(FUZZ) --sanitizer none decoders \
 	    $(FUZZ)/corpus/$$target -- -max_total_time=$(SECONDS_EACH) -timeout=10 -rss_limit_mb=2048; done
 
 clean: ## Remove everything that was built
