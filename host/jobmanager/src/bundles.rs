@@ -8,7 +8,7 @@
 mod disk;
 mod upload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,8 +85,15 @@ pub(crate) enum BundleError {
 
 impl Bundles {
     /// Opens the store in a directory, which is made when it is not there. Blocks for a moment.
-    pub(crate) fn open(dir: &Path, max_bundles: usize, clock: Clock) -> Result<Self, BundleError> {
-        let bundles = disk::load(dir).map_err(|source| BundleError::Disk {
+    ///
+    /// The blobs that are `needed` stay, also without a bundle.
+    pub(crate) fn open(
+        dir: &Path,
+        max_bundles: usize,
+        needed: &BTreeSet<Digest>,
+        clock: Clock,
+    ) -> Result<Self, BundleError> {
+        let bundles = disk::load(dir, needed).map_err(|source| BundleError::Disk {
             action: "open the bundle store",
             dir: dir.to_owned(),
             source,
@@ -131,6 +138,12 @@ impl Bundles {
             digest: bundle.digest,
         };
         Ok((bundle, lease))
+    }
+
+    /// The right to use a blob that is there, for a job that goes on.
+    pub(crate) fn lease(&self, digest: Digest) -> Option<Lease> {
+        let is_there = disk::blob(&self.store.dir, digest).is_file();
+        is_there.then(|| self.hold(digest))
     }
 
     /// Forgets a bundle; its blob goes when nobody needs it any more.

@@ -21,6 +21,7 @@ use wasmill_types::{FailureCause, FailureKind, JobStatus};
 
 use crate::bundles::Lease;
 use crate::handle::JobManagerError;
+use crate::jobs::JobStore;
 use crate::master;
 use crate::options::Options;
 use crate::resources;
@@ -55,6 +56,8 @@ pub(crate) struct Accepted {
     pub(crate) lease: Option<Lease>,
     /// The snapshot that it starts from.
     pub(crate) snapshot: Option<(Completed, ClaimMode)>,
+    /// The checkpoints that an earlier JobManager has completed, oldest first, of a job that goes on.
+    pub(crate) recovered: Option<Vec<Completed>>,
 }
 
 /// All jobs that are known.
@@ -76,6 +79,8 @@ pub(crate) struct Setup {
     pub(crate) clock: Clock,
     pub(crate) rng: Rng,
     pub(crate) storage: Storage,
+    /// Where the jobs are that run; none for a JobManager without a data directory.
+    pub(crate) jobs: Option<Arc<JobStore>>,
     pub(crate) directory: watch::Sender<Directory>,
 }
 
@@ -180,6 +185,7 @@ impl Dispatcher {
             lease: accepted.lease,
             storage: self.setup.storage.clone(),
             snapshot: accepted.snapshot,
+            recovered: accepted.recovered,
             rng: Rng::seeded(self.setup.rng.next_u64()),
         };
         let entry = Entry {
@@ -207,6 +213,13 @@ impl Dispatcher {
         };
         if let Some(panic) = panic {
             self.fail(&running, job, &panic);
+        }
+        let is_over = running.views.borrow().status.is_terminal();
+        if is_over
+            && let Some(jobs) = &self.setup.jobs
+            && let Err(error) = jobs.remove(job)
+        {
+            tracing::warn!(job_id = %job, %error, "a job that has ended stays in the store");
         }
         let entry = Entry {
             views: running.views.subscribe(),

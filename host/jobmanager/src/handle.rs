@@ -5,6 +5,7 @@
 
 mod calls;
 mod error;
+mod recover;
 mod submit;
 
 use std::fmt;
@@ -25,6 +26,7 @@ use wasmill_types::id::{JobId, TenantId};
 
 use crate::bundles::Bundles;
 use crate::dispatcher::{self, Directory, Entry};
+use crate::jobs::JobStore;
 use crate::master;
 use crate::options::Options;
 use crate::programs::Programs;
@@ -94,6 +96,8 @@ struct Inner {
 struct Store {
     bundles: Bundles,
     programs: Arc<dyn Programs>,
+    /// The jobs that run.
+    jobs: Arc<JobStore>,
 }
 
 /// A bundle that is being uploaded.
@@ -122,14 +126,22 @@ impl Handle {
             rng,
         } = parts;
         let options = Arc::new(options);
-        let open = |uploads: Uploads| -> Result<Store, JobManagerError> {
+        let mut stored = Vec::new();
+        let mut open = |uploads: Uploads| -> Result<Store, JobManagerError> {
+            let opened = JobStore::open(&uploads.data_dir.join("jobs"));
+            let (jobs, found) = opened.map_err(|error| JobManagerError::Internal(story(&error)))?;
+            let needed = found.iter().filter_map(|job| job.description.bundle);
             let dir = uploads.data_dir.join("bundles");
+            let bundles =
+                Bundles::open(&dir, options.max_bundles, &needed.collect(), clock.clone())?;
+            stored = found;
             Ok(Store {
-                bundles: Bundles::open(&dir, options.max_bundles, clock.clone())?,
+                bundles,
                 programs: uploads.programs,
+                jobs: Arc::new(jobs),
             })
         };
-        let store = uploads.map(open).transpose()?;
+        let store = uploads.map(&mut open).transpose()?;
         let storage = Storage::new(options.storage.clone(), clock.clone());
         let (views, task_managers) = watch::channel(TaskManagerViews::default());
         let (to_resources, from_others) = mailbox("ResourceManager", resources::MAILBOX);
@@ -150,6 +162,7 @@ impl Handle {
             clock: clock.clone(),
             rng: rng.fork(1),
             storage: storage.clone(),
+            jobs: store.as_ref().map(|store| Arc::clone(&store.jobs)),
             directory: listed,
         };
         let work = dispatcher::run(setup, from_others, to_dispatcher.clone());
@@ -164,11 +177,16 @@ impl Handle {
             storage,
             clock,
         });
-        let actors = Actors {
+        let started = Actors {
             dispatcher,
             resources,
         };
-        Ok((Self { inner }, actors))
+        let handle = Self { inner };
+        if !stored.is_empty() {
+            let work = handle.clone().recover_all(stored);
+            let _ends_by_itself = actors::spawn(ActorKind::Errand, "recover jobs", work);
+        }
+        Ok((handle, started))
     }
 
     /// Takes a checkpoint or a savepoint of a job; answers when it is complete or given up.
@@ -318,7 +336,9 @@ impl Handle {
     /// # Errors
     /// When it is too large, does not come whole, or cannot run here. Nothing is left of it then.
     pub async fn upload(&self, upload: Upload) -> Result<BundleView, JobManagerError> {
-        let Store { bundles, programs } = self.store()?;
+        let Store {
+            bundles, programs, ..
+        } = self.store()?;
         let limit = upload.limit.min(self.inner.options.max_bundle_bytes);
         let incoming = bundles.receive(upload.bytes, limit).await?;
         programs.validate(incoming.path()).await?;
@@ -335,8 +355,8 @@ impl Handle {
         Ok(self.store()?.bundles.delete(tenant, id)?)
     }
 
-    /// Ends the JobManager in good order: no new jobs, jobs canceled, actors ended. Jobs that do not end in
-    /// time are left as suspended.
+    /// Ends the JobManager in good order: no new jobs, actors ended. Jobs are suspended, so that a JobManager
+    /// that starts on the same data directory goes on with them; without one they are canceled.
     pub async fn shutdown(&self) {
         let clock = &self.inner.clock;
         let _closed = self
@@ -344,7 +364,10 @@ impl Handle {
             .await;
         let running = self.running();
         for (_, master) in &running {
-            let _ended_already = self.ask(master, master::Message::Cancel).await;
+            match self.inner.store {
+                Some(_) => drop(master.send(master::Message::Suspend).await),
+                None => drop(self.ask(master, master::Message::Cancel).await),
+            }
         }
         let ended = async {
             for (job, _) in &running {
@@ -400,6 +423,17 @@ impl Handle {
         })?;
         answer.map_err(|gone: Gone| JobManagerError::Unavailable(gone.to_string()))
     }
+}
+
+/// An error with its causes, on one line.
+fn story(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 impl Actors {

@@ -12,6 +12,7 @@ mod bundles;
 mod dispatcher;
 mod handle;
 mod history;
+mod jobs;
 mod master;
 mod options;
 mod programs;

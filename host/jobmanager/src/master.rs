@@ -107,6 +107,8 @@ pub(crate) struct Setup {
     pub(crate) storage: Storage,
     /// The snapshot that the job starts from.
     pub(crate) snapshot: Option<(Completed, ClaimMode)>,
+    /// The checkpoints of an earlier JobMaster of this job, oldest first, if there was one.
+    pub(crate) recovered: Option<Vec<Completed>>,
     /// Names savepoints.
     pub(crate) rng: Rng,
 }
@@ -163,7 +165,7 @@ pub(crate) async fn run(
         &setup.graph,
         setup.storage.clone(),
         setup.rng.fork(1),
-        setup.snapshot.take(),
+        (setup.snapshot.take(), setup.recovered.as_deref()),
         &clock,
     );
     let mut master = JobMaster {

@@ -6,10 +6,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use wasmill_actor::Rng;
 
 /// The strategy of a job, as its submitter or the cluster's configuration chose it.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub enum Strategy {
     /// The first failure ends the job.
     #[default]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use wasmill_actor::Rng;
 
+use super::newest;
 use crate::harness::{Cluster, bundle, lines_of_parts};
 
 /// Restarts at once, as often as needed.
@@ -79,7 +80,8 @@ fn survives(flags: &[&str], seed: u64) {
         cluster.until(&job, &["RUNNING", "FINISHED", "FAILED"]);
         assert_ne!(cluster.state(&job), "FAILED", "after fault {fault}");
     }
-    assert_eq!(cluster.until(&job, &["FINISHED", "FAILED"]), "FINISHED");
+    let state = cluster.until(&job, &["FINISHED", "FAILED"]);
+    assert_eq!(state, "FINISHED", "{}", newest(&cluster, &job));
     check(&cluster.dir().join("entries"), 40_000);
 }
 
@@ -100,6 +102,31 @@ fn killed_task_managers_change_nothing_with_state_in_rocksdb() {
 }
 
 #[test]
+fn a_job_manager_that_starts_again_goes_on_with_its_jobs() {
+    let mut cluster = Cluster::of(2, 2, RESTARTS);
+    let flags = ["--parallelism", "2", "--checkpoint-interval", "200ms"];
+    let job = submit(&cluster, &flags, "40000", "8000");
+    for _ in 0..2 {
+        cluster.until(&job, &["RUNNING"]);
+        cluster.wait("a checkpoint", || has_entries(&cluster).then_some(()));
+        cluster.kill_job_manager();
+        cluster.restart_job_manager();
+    }
+    let state = cluster.until(&job, &["FINISHED", "FAILED"]);
+    assert_eq!(state, "FINISHED", "{}", newest(&cluster, &job));
+    check(&cluster.dir().join("entries"), 40_000);
+}
+
+/// Whether some output is visible.
+fn has_entries(cluster: &Cluster) -> bool {
+    let Ok(files) = std::fs::read_dir(cluster.dir().join("entries")) else {
+        return false;
+    };
+    let mut names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
+    names.any(|name| name.starts_with("part-"))
+}
+
+#[test]
 fn output_becomes_visible_with_checkpoints() {
     let cluster = Cluster::of(1, 2, RESTARTS);
     let job = submit(
@@ -109,13 +136,7 @@ fn output_becomes_visible_with_checkpoints() {
         "1000",
     );
     cluster.wait("entries of a job that runs", || {
-        let entries = cluster.dir().join("entries");
-        let files = std::fs::read_dir(entries).ok()?;
-        let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
-        names
-            .into_iter()
-            .any(|name| name.starts_with("part-"))
-            .then_some(())
+        has_entries(&cluster).then_some(())
     });
     assert_eq!(cluster.state(&job), "RUNNING");
     cluster.client(["cancel", &job]).end().with_code(0);

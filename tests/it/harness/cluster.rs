@@ -101,11 +101,15 @@ impl Cluster {
     }
 
     fn start_job_manager(&mut self, host: &str) {
-        let home = self.home(JOB_MANAGER);
         let any = format!("{host}:0");
+        self.start_job_manager_at(&any, &any);
+    }
+
+    fn start_job_manager_at(&mut self, rest: &str, rpc: &str) {
+        let home = self.home(JOB_MANAGER);
         let checkpoints = format!("file://{}", self.dir().join("checkpoints").display());
         let command = self
-            .on(JOB_MANAGER, ["jobmanager", "--rest", &any, "--rpc", &any])
+            .on(JOB_MANAGER, ["jobmanager", "--rest", rest, "--rpc", rpc])
             .args(["--checkpoint-dir", &checkpoints, "--data-dir"])
             .arg(&home)
             .arg("--config")
@@ -204,6 +208,18 @@ impl Cluster {
     /// Kills the JobManager.
     pub(crate) fn kill_job_manager(&mut self) {
         drop(self.job_manager.take());
+    }
+
+    /// Starts the JobManager again after it was killed, at its old addresses; waits for its jobs.
+    pub(crate) fn restart_job_manager(&mut self) {
+        let rest = self.url.trim_start_matches("http://").to_owned();
+        let rpc = self.rpc.clone();
+        fs::remove_file(self.home(JOB_MANAGER).join("addresses.json")).unwrap();
+        self.start_job_manager_at(&rest, &rpc);
+        self.wait("the jobs to go on", || {
+            let jobs = self.get("/jobs/overview");
+            (!jobs["jobs"].as_array()?.is_empty()).then_some(())
+        });
     }
 
     /// Ends the JobManager in good order.

@@ -131,15 +131,20 @@ impl Storage {
         job: &JobDirectory,
         kept: &[Completed],
     ) -> Result<usize, StorageError> {
+        // One place has several spellings, as `file:///a` and `/a`, so all are brought to the one that lists have.
         let mut needed = BTreeSet::new();
         for snapshot in kept {
-            needed.insert(layout::join(&snapshot.location, METADATA));
+            let metadata = layout::join(&snapshot.location, METADATA);
+            needed.insert(self.locate(&metadata)?.url());
             let operators = snapshot.metadata.operators.iter();
             let states = operators.flat_map(|operator| operator.subtasks.values());
-            let files = states.flat_map(|state| state.files());
-            needed.extend(files.filter_map(|file| file.handle().url(&snapshot.location)));
+            for file in states.flat_map(|state| state.files()) {
+                if let Some(url) = file.handle().url(&snapshot.location) {
+                    needed.insert(self.locate(&url)?.url());
+                }
+            }
         }
-        let task_owned = job.task_owned();
+        let task_owned = self.locate(&job.task_owned())?.url();
         let files = self.list(job.path()).await?;
         let stray = files.into_iter().map(|file| file.url);
         let stray =

@@ -390,8 +390,15 @@ fn every_cloud_can_be_named() {
 
 #[test]
 fn a_sweep_leaves_only_what_kept_checkpoints_refer_to() {
-    run(async |storage, directory| {
-        let job = JobDirectory::new(&text(directory), wasmill_types::id::JobId(1));
+    // However the directory is spelled.
+    sweeps("");
+    sweeps("file://");
+}
+
+fn sweeps(scheme: &'static str) {
+    run(async move |storage, directory| {
+        let path = format!("{scheme}{}", text(directory));
+        let job = JobDirectory::new(&path, wasmill_types::id::JobId(1));
         let kept = job.checkpoint(CheckpointId(7));
         let metadata = fixture::checkpoint();
         storage.write_metadata(&kept, &metadata).await.unwrap();

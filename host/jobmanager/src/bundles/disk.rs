@@ -3,6 +3,7 @@
 //!
 //! Invariant: all names are made of digests and uuids.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ fn entry(dir: &Path, id: &str) -> PathBuf {
 }
 
 /// Makes the directories, removes what is half-done, and reads what is there.
-pub(super) fn load(dir: &Path) -> io::Result<Vec<BundleView>> {
+pub(super) fn load(dir: &Path, needed: &BTreeSet<Digest>) -> io::Result<Vec<BundleView>> {
     for part in [BLOBS, ENTRIES, INCOMING] {
         fs::create_dir_all(dir.join(part))?;
     }
@@ -70,7 +71,8 @@ pub(super) fn load(dir: &Path) -> io::Result<Vec<BundleView>> {
         let path = file?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let is_known = |it: &BundleView| Some(it.digest.to_string().as_str()) == name;
-        if !bundles.iter().any(is_known) {
+        let is_needed = |it: &Digest| Some(it.to_string().as_str()) == name;
+        if !bundles.iter().any(is_known) && !needed.iter().any(is_needed) {
             fs::remove_file(&path)?;
         }
     }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 
+use std::collections::BTreeSet;
+
 use super::upload::plain_name;
 use super::*;
 
@@ -15,7 +17,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 fn open(dir: &Path) -> Bundles {
-    Bundles::open(dir, 3, Clock::manual(7)).unwrap()
+    Bundles::open(dir, 3, &BTreeSet::new(), Clock::manual(7)).unwrap()
 }
 
 async fn upload(bundles: &Bundles, bytes: &[u8], name: &str) -> Result<BundleView, BundleError> {

@@ -125,7 +125,7 @@ impl Bundles {
         }
     }
 
-    fn hold(&self, digest: Digest) -> Lease {
+    pub(super) fn hold(&self, digest: Digest) -> Lease {
         *self.store.index().leases.entry(digest).or_default() += 1;
         Lease {
             store: Arc::clone(&self.store),

@@ -15,6 +15,7 @@ use wasmill_types::job::JobSpec;
 use super::{Handle, JobManagerError};
 use crate::bundles::Lease;
 use crate::dispatcher::{self, Accepted};
+use crate::jobs::StoredJob;
 use crate::master::assign;
 use crate::restart::Strategy;
 
@@ -98,7 +99,7 @@ impl Handle {
     }
 
     /// The snapshot that a job starts from, and whether state may be left behind.
-    async fn read_snapshot(
+    pub(super) async fn read_snapshot(
         &self,
         description: &JobDescription,
     ) -> Result<Option<(Completed, bool)>, JobManagerError> {
@@ -112,7 +113,11 @@ impl Handle {
         Ok(Some((snapshot, restore.allow_non_restored)))
     }
 
-    fn graph(&self, spec: JobSpec, parallelism: u32) -> Result<JobGraph, JobManagerError> {
+    pub(super) fn graph(
+        &self,
+        spec: JobSpec,
+        parallelism: u32,
+    ) -> Result<JobGraph, JobManagerError> {
         let options = GraphOptions {
             parallelism,
             limits: self.inner.options.graph.clone(),
@@ -144,15 +149,35 @@ impl Handle {
         };
         let claim = description.settings.restore.as_ref().map(|it| it.claim);
         let snapshot = snapshot.map(|(snapshot, _)| (snapshot, claim.unwrap_or_default()));
+        let strategy = restart.unwrap_or(self.inner.options.restart);
+        let stored = StoredJob {
+            description,
+            strategy,
+        };
+        let jobs = self.inner.store.as_ref().map(|store| &store.jobs);
+        if let Some(jobs) = jobs {
+            let kept = jobs.put(&stored);
+            kept.map_err(|error| JobManagerError::Internal(super::story(&error)))?;
+        }
+        let job = stored.description.job;
         let accepted = Box::new(Accepted {
-            description: Arc::new(description),
+            description: Arc::new(stored.description),
             graph: Arc::new(graph),
-            strategy: restart.unwrap_or(self.inner.options.restart),
+            strategy,
             lease,
             snapshot,
+            recovered: None,
         });
         let submit = |reply| dispatcher::Message::Submit(accepted, reply);
-        self.ask(&self.inner.dispatcher, submit).await?
+        let submitted = self.ask(&self.inner.dispatcher, submit).await.flatten();
+        // One that runs already under this id is stored for good reason.
+        if !matches!(submitted, Ok(_) | Err(JobManagerError::Conflict(_)))
+            && let Some(jobs) = jobs
+            && let Err(error) = jobs.remove(job)
+        {
+            tracing::warn!(%error, "a job that did not start stays in the store");
+        }
+        submitted
     }
 }
 

@@ -57,15 +57,19 @@ impl Checkpoints {
         graph: &JobGraph,
         storage: Storage,
         rng: Rng,
-        snapshot: Option<(Completed, ClaimMode)>,
+        (snapshot, recovered): (Option<(Completed, ClaimMode)>, Option<&[Completed]>),
         clock: &Clock,
     ) -> Self {
         let topology = Topology::new(graph, BTreeMap::new());
         let options = description.settings.checkpoints.clone();
         let mut coordinator = Coordinator::new(description.job, topology, options, rng);
-        let has_savepoints = snapshot.is_some();
+        // Whether the earlier JobMaster took savepoints is not known.
+        let has_savepoints = snapshot.is_some() || recovered.is_some();
         if let Some((snapshot, mode)) = snapshot {
             coordinator.start_from(snapshot, mode, Now::of(clock));
+        }
+        for completed in recovered.unwrap_or_default() {
+            coordinator.recover(completed.clone());
         }
         Self {
             coordinator,

@@ -12,7 +12,7 @@ use wasmill_rpc::call::Request;
 use wasmill_rpc::protocol::{Cancel, Commit, Deploy, Discard, PartData, Release, ToTaskManager};
 use wasmill_rpc::{CallError, CallErrorKind};
 use wasmill_types::id::{AttemptId, OperatorId, RegistrationId};
-use wasmill_types::{FailureCause, FailureKind};
+use wasmill_types::{FailureCause, FailureKind, JobStatus};
 
 use super::{JobMaster, Message, sink_name};
 use crate::resources::{self, Member};
@@ -194,7 +194,11 @@ impl JobMaster {
     fn end(&mut self) {
         self.is_over = true;
         self.timers.clear();
-        self.setup.lease.take();
+        let lease = self.setup.lease.take();
+        if self.setup.scheduler.status() == JobStatus::Suspended {
+            // The JobManager ends, and the one that goes on with the job needs the bundle.
+            std::mem::forget(lease);
+        }
         let (leader, job) = (self.setup.leader, self.setup.description.job);
         for registration in self.members.keys() {
             self.order(*registration, Release { leader, job });

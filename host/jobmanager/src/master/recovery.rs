@@ -44,7 +44,7 @@ impl JobMaster {
             (false, true) => Removes::Unfinished,
             (false, false) => Removes::Everything,
         };
-        let is_first = number == 1;
+        let is_first = number == 1 && self.setup.recovered.is_none();
         let graph = std::sync::Arc::clone(&self.setup.graph);
         let storage = self.checkpoints.storage.clone();
         let (anyone, deadline) = (self.anyone(), self.setup.options.prepare_timeout);

@@ -1,0 +1,100 @@
+//! The jobs of an earlier JobManager on the same data directory: they go on from their last checkpoints.
+//!
+//! Invariants: a job that cannot go on says why in the log and stays in the store; a checkpoint that cannot be
+//! used is passed over for the one before, which the log says too.
+
+use std::sync::Arc;
+
+use wasmill_checkpoint::coordinator::Completed;
+use wasmill_checkpoint::layout::JobDirectory;
+use wasmill_types::id::JobId;
+
+use super::{Handle, JobManagerError};
+use crate::dispatcher::{self, Accepted};
+use crate::jobs::StoredJob;
+
+impl Handle {
+    /// Starts the jobs that were stored.
+    pub(super) async fn recover_all(self, jobs: Vec<StoredJob>) {
+        for stored in jobs {
+            let job = stored.description.job;
+            match self.recover(stored).await {
+                Ok(_) => tracing::info!(job_id = %job, "job goes on"),
+                Err(error) => {
+                    tracing::error!(job_id = %job, %error, "job does not go on; it stays in the store");
+                }
+            }
+        }
+    }
+
+    async fn recover(&self, stored: StoredJob) -> Result<JobId, JobManagerError> {
+        let StoredJob {
+            description,
+            strategy,
+        } = stored;
+        let parallelism = description.settings.parallelism;
+        let graph = self.graph(description.spec.clone(), parallelism)?;
+        let lease = match description.bundle {
+            None => None,
+            Some(digest) => {
+                let lease = self.store()?.bundles.lease(digest);
+                let gone = || JobManagerError::NotFound(format!("bundle {digest} is gone"));
+                Some(lease.ok_or_else(gone)?)
+            }
+        };
+        let recovered = self.completed(&description).await?;
+        let snapshot = match recovered.is_empty() {
+            true => self.read_snapshot(&description).await?,
+            false => None,
+        };
+        let claim = description.settings.restore.as_ref().map(|it| it.claim);
+        let accepted = Box::new(Accepted {
+            description: Arc::new(description),
+            graph: Arc::new(graph),
+            strategy,
+            lease,
+            snapshot: snapshot.map(|(snapshot, _)| (snapshot, claim.unwrap_or_default())),
+            recovered: Some(recovered),
+        });
+        let submit = |reply| dispatcher::Message::Submit(accepted, reply);
+        self.ask(&self.inner.dispatcher, submit).await?
+    }
+
+    /// The checkpoints of a job that can be used, oldest first; what else its tasks left is deleted.
+    async fn completed(
+        &self,
+        description: &wasmill_rpc::protocol::JobDescription,
+    ) -> Result<Vec<Completed>, JobManagerError> {
+        let Some(directory) = &description.settings.checkpoints.directory else {
+            return Ok(Vec::new());
+        };
+        let storage = &self.inner.storage;
+        let directory = JobDirectory::new(directory, description.job);
+        let failed = |error: wasmill_checkpoint::storage::StorageError| {
+            JobManagerError::Unavailable(error.to_string())
+        };
+        let mut usable = Vec::new();
+        for found in storage.checkpoints(&directory).await.map_err(failed)? {
+            let checked = match found.metadata {
+                Ok(metadata) => {
+                    let files = storage.check_files(&found.directory, &metadata).await;
+                    files.map(|()| metadata)
+                }
+                Err(error) => Err(error),
+            };
+            match checked {
+                Ok(metadata) => usable.push(Completed::new(found.directory, metadata)),
+                Err(error) => {
+                    let (job, checkpoint) = (description.job, found.id);
+                    tracing::warn!(job_id = %job, %checkpoint, %error, "checkpoint passed over");
+                }
+            }
+        }
+        let retained = description.settings.checkpoints.retained.get() as usize;
+        usable.truncate(retained);
+        usable.reverse();
+        let swept = storage.sweep(&directory, &usable).await.map_err(failed)?;
+        tracing::debug!(job_id = %description.job, swept, "files of no checkpoint deleted");
+        Ok(usable)
+    }
+}
