@@ -6,6 +6,7 @@
 mod calls;
 mod error;
 mod recover;
+mod snapshots;
 mod submit;
 
 use std::fmt;
@@ -18,8 +19,6 @@ use tokio::sync::watch;
 use wasmill_actor::actors::{self, Actor, ActorKind};
 use wasmill_actor::{Address, Clock, Gone, Panicked, Reply, Rng, mailbox};
 use wasmill_checkpoint::Storage;
-use wasmill_checkpoint::coordinator::{Answer, Wanted};
-use wasmill_checkpoint::failure::Failure as CheckpointFailure;
 use wasmill_rpc::protocol::{JobLog, LogLine};
 use wasmill_types::JobStatus;
 use wasmill_types::id::{JobId, TenantId};
@@ -187,49 +186,6 @@ impl Handle {
             let _ends_by_itself = actors::spawn(ActorKind::Errand, "recover jobs", work);
         }
         Ok((handle, started))
-    }
-
-    /// Takes a checkpoint or a savepoint of a job; answers when it is complete or given up.
-    ///
-    /// # Errors
-    /// When the tenant has no such job, or the JobManager ends.
-    pub async fn snapshot(
-        &self,
-        tenant: &TenantId,
-        job: JobId,
-        wanted: Wanted,
-    ) -> Result<Result<Answer, CheckpointFailure>, JobManagerError> {
-        let entry = self.entry(job);
-        let entry = entry.filter(|entry| entry.view().description.tenant == *tenant);
-        let unknown = || JobManagerError::NotFound(format!("there is no job {job}"));
-        let entry = entry.ok_or_else(unknown)?;
-        let over = || JobManagerError::Conflict(format!("job {job} has ended"));
-        let master = entry.master.ok_or_else(over)?;
-        let patience = entry
-            .views
-            .borrow()
-            .description
-            .settings
-            .checkpoints
-            .timeout;
-        let wish = |reply| master::Message::Wish(wanted, reply);
-        // The checkpoint has a timeout of its own; this one is for a JobMaster that does not answer.
-        let answer = self
-            .inner
-            .clock
-            .timeout(patience + ASK, master.ask(wish))
-            .await;
-        let answer = answer.map_err(|late| JobManagerError::TimedOut(late.to_string()))?;
-        answer.map_err(|_| over())
-    }
-
-    /// Deletes a savepoint, or a checkpoint that was kept.
-    ///
-    /// # Errors
-    /// When there is none, or storage refuses.
-    pub async fn dispose(&self, path: &str) -> Result<(), JobManagerError> {
-        let disposed = self.inner.storage.dispose(path).await;
-        disposed.map_err(|error| JobManagerError::Invalid(error.to_string()))
     }
 
     /// All jobs that are known, of all tenants.

@@ -1,6 +1,7 @@
 //! What every handler may use: the cluster, the clock, the options, and what the server remembers.
 //!
-//! One per server, shared by all requests. Invariant: nothing here grows with the number of requests.
+//! One per server, shared by all requests. Invariant: nothing here grows with the number of requests
+//! beyond a bound.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +14,7 @@ use wasmill_types::id::{JobId, TenantId};
 use crate::cluster::Cluster;
 use crate::error::ApiError;
 use crate::gate::Gate;
+use crate::operations::Operations;
 use crate::options::Options;
 
 /// The API's parts.
@@ -22,6 +24,8 @@ pub(crate) struct Api {
     pub(crate) options: Options,
     pub(crate) gate: Gate,
     pub(crate) rates: Rates,
+    /// Checkpoints and savepoints that callers wait for.
+    pub(crate) operations: Arc<Operations>,
     /// When the server started, in milliseconds since the epoch.
     pub(crate) started_ms: i64,
     /// The OpenAPI document, made when it is first asked for.
@@ -38,6 +42,7 @@ impl Api {
         Self {
             cluster,
             started_ms: clock.now_ms(),
+            operations: Operations::new(clock.clone()),
             clock,
             options,
             gate,

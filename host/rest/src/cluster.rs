@@ -11,10 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
+use wasmill_checkpoint::coordinator::{Answer, Wanted};
+use wasmill_checkpoint::failure::Failure;
 use wasmill_graph::JobGraph;
 use wasmill_jobmanager::JobManagerError;
 use wasmill_jobmanager::view::{BundleView, JobView, TaskManagerView};
-use wasmill_rpc::protocol::LogLine;
+use wasmill_rpc::protocol::{LogLine, Restore};
 use wasmill_types::id::{JobId, TenantId};
 
 /// An answer that is awaited; a boxed future, so that the trait can be an object.
@@ -39,6 +41,17 @@ pub trait Cluster: Send + Sync + 'static {
 
     /// Asks a job to stop; answers when it is asked. A job that was canceled already is fine.
     fn cancel<'a>(&'a self, tenant: &'a TenantId, job: JobId) -> Pending<'a, ()>;
+
+    /// Takes a checkpoint or a savepoint; answers when it is complete, or was given up.
+    fn snapshot<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        job: JobId,
+        wanted: Wanted,
+    ) -> Pending<'a, Result<Answer, Failure>>;
+
+    /// Removes a savepoint, or a checkpoint that was kept, unless it is another tenant's or still needed.
+    fn dispose<'a>(&'a self, tenant: &'a TenantId, path: &'a str) -> Pending<'a, ()>;
 
     /// The last lines that the tasks of a job have logged, oldest first.
     fn job_log(&self, job: JobId, lines: u32) -> Pending<'_, Vec<LogLine>>;
@@ -74,6 +87,8 @@ pub struct Submission {
     pub job: Option<JobId>,
     /// Options by name, as the caller gave them, not checked.
     pub configuration: BTreeMap<String, String>,
+    /// The savepoint to start from; without one the configuration may name it.
+    pub restore: Option<Restore>,
 }
 
 /// A bundle that is being uploaded.

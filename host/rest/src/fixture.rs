@@ -1,11 +1,16 @@
 //! A cluster in memory, for the tests of this crate: pictures of a job that runs, one that failed and one
 //! of another tenant, two TaskManagers, and what was asked of it.
 
+mod checkpoints;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
+use wasmill_checkpoint::CheckpointId;
+use wasmill_checkpoint::coordinator::{Answer, Wanted};
+use wasmill_checkpoint::failure::Failure;
 use wasmill_graph::{JobGraph, LogicalGraph, Options as GraphOptions};
 use wasmill_jobmanager::view::{
     AttemptView, BundleView, ExceptionView, JobView, Location, SubtaskView, TaskManagerView,
@@ -64,6 +69,7 @@ struct State {
     asked: Vec<String>,
     submissions: Vec<Submission>,
     refusal: Option<JobManagerError>,
+    failure: Option<Failure>,
 }
 
 impl Pictures {
@@ -100,6 +106,11 @@ impl Pictures {
     /// What the next call of the cluster is refused with.
     pub(crate) fn refuse(&self, error: JobManagerError) {
         self.state.lock().unwrap().refusal = Some(error);
+    }
+
+    /// What the next checkpoint or savepoint fails with.
+    pub(crate) fn fail(&self, failure: Failure) {
+        self.state.lock().unwrap().failure = Some(failure);
     }
 
     /// What was asked of the cluster since the last look.
@@ -162,6 +173,25 @@ impl Cluster for Pictures {
 
     fn cancel<'a>(&'a self, tenant: &'a TenantId, job: JobId) -> Pending<'a, ()> {
         self.answer(format!("cancel {job} of {tenant}"), ())
+    }
+
+    fn snapshot<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        job: JobId,
+        wanted: Wanted,
+    ) -> Pending<'a, Result<Answer, Failure>> {
+        let failure = self.state.lock().unwrap().failure.take();
+        let answer = Answer {
+            checkpoint: CheckpointId(7),
+            location: "file:///savepoints/savepoint-7".to_owned(),
+        };
+        let taken = failure.map_or(Ok(answer), Err);
+        self.answer(format!("{wanted:?} of {job} of {tenant}"), taken)
+    }
+
+    fn dispose<'a>(&'a self, tenant: &'a TenantId, path: &'a str) -> Pending<'a, ()> {
+        self.answer(format!("dispose {path} of {tenant}"), ())
     }
 
     fn job_log(&self, job: JobId, lines: u32) -> Pending<'_, Vec<LogLine>> {
@@ -388,6 +418,7 @@ fn running(id: JobId, tenant: TenantId) -> JobView {
     subtask.current.id.attempt = 1;
     subtask.previous = vec![previous];
     job.restarts = 1;
+    job.checkpoints = checkpoints::taken(id, &job.graph, START_MS);
     job.exceptions = vec![exception(lost(), Some("count -> Sink: out (2/2)"))];
     job
 }

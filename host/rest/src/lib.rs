@@ -18,6 +18,7 @@ mod gate;
 mod leftover;
 mod metrics_server;
 mod openapi;
+mod operations;
 mod options;
 mod resources;
 mod route;

@@ -12,7 +12,7 @@ use crate::exposition;
 use crate::openapi;
 use crate::resources::{
     Empty, accumulators, backpressure, bundles, checkpoints, cluster, exceptions, job, job_manager,
-    job_settings, jobs, log, metrics, prometheus, subtasks, task_managers, vertices,
+    job_settings, jobs, log, metrics, prometheus, snapshots, subtasks, task_managers, vertices,
 };
 use crate::route::QueryKind::{Flag, Number, Positive, Text};
 use crate::route::{Draft, Route, route};
@@ -180,37 +180,37 @@ fn checkpoint_rows() -> Vec<Route> {
     let dispose = change(Method::POST, "/savepoint-disposal", "Removes a savepoint.");
     let poll = "Whether a savepoint was removed.";
     vec![
-        look("/jobs/{jobid}/checkpoints", "A job's checkpoints.").shows(checkpoints::look),
-        post("/jobs/{jobid}/checkpoints", "Takes a checkpoint.").takes(checkpoints::trigger),
+        look("/jobs/{jobid}/checkpoints", "A job's checkpoints.").shows(checkpoints::statistics),
+        post("/jobs/{jobid}/checkpoints", "Takes a checkpoint.").takes(snapshots::trigger),
         look(
             "/jobs/{jobid}/checkpoints/config",
             "How checkpoints are taken.",
         )
-        .shows(checkpoints::look),
+        .shows(checkpoints::config),
         look(
             "/jobs/{jobid}/checkpoints/details/{checkpointid}",
             "A checkpoint.",
         )
-        .shows(checkpoints::look_at_one),
+        .shows(checkpoints::detail),
         look(
             "/jobs/{jobid}/checkpoints/details/{checkpointid}/subtasks/{vertexid}",
             "A checkpoint of a vertex.",
         )
-        .shows(checkpoints::look_at_one),
+        .shows(checkpoints::subtasks),
         look(
             "/jobs/{jobid}/checkpoints/{triggerid}",
             "Whether a checkpoint was taken.",
         )
-        .shows(checkpoints::poll),
-        post("/jobs/{jobid}/savepoints", "Takes a savepoint.").takes(checkpoints::savepoint),
+        .shows(snapshots::poll_checkpoint),
+        post("/jobs/{jobid}/savepoints", "Takes a savepoint.").takes(snapshots::savepoint),
         look(
             "/jobs/{jobid}/savepoints/{triggerid}",
             "Whether a savepoint was taken.",
         )
-        .shows(checkpoints::poll),
-        post("/jobs/{jobid}/stop", "Takes a savepoint and stops.").takes(checkpoints::stop),
-        dispose.takes(checkpoints::dispose),
-        look("/savepoint-disposal/{triggerid}", poll).shows(checkpoints::poll_disposal),
+        .shows(snapshots::poll_savepoint),
+        post("/jobs/{jobid}/stop", "Takes a savepoint and stops.").takes(snapshots::stop),
+        dispose.takes(snapshots::dispose),
+        look("/savepoint-disposal/{triggerid}", poll).shows(snapshots::poll_disposal),
     ]
 }
 

@@ -6,6 +6,7 @@ mod document;
 mod fields;
 mod hostile;
 mod responses;
+mod snapshots;
 mod uploads;
 
 use std::path::Path;

@@ -41,7 +41,7 @@ pub(crate) struct JobManagerArgs {
     /// Where TaskManagers reach it (QUIC and leases, a UDP and a TCP port)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) rpc: Option<SocketAddr>,
-    /// Where checkpoints will go; this version makes none yet
+    /// Where the checkpoints of jobs go that name no directory [default: `checkpoints` in the data directory]
     #[arg(long, value_name = "URL")]
     pub(crate) checkpoint_dir: Option<String>,
     /// A configuration file; `wasmill config` shows all keys

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmill_actor::{CancelToken, Clock, Rng};
+use wasmill_checkpoint::coordinator::{Answer, Wanted};
+use wasmill_checkpoint::failure::Failure;
 use wasmill_graph::JobGraph;
 use wasmill_jobmanager::view::{BundleView, JobView, TaskManagerView};
 use wasmill_jobmanager::{Handle, JobManagerError, Strategy};
@@ -79,6 +81,19 @@ impl Cluster for OverHandle {
 
     fn cancel<'a>(&'a self, tenant: &'a TenantId, job: JobId) -> Pending<'a, ()> {
         Box::pin(async move { self.handle.cancel(tenant, job).await })
+    }
+
+    fn snapshot<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        job: JobId,
+        wanted: Wanted,
+    ) -> Pending<'a, Result<Answer, Failure>> {
+        Box::pin(async move { self.handle.snapshot(tenant, job, wanted).await })
+    }
+
+    fn dispose<'a>(&'a self, tenant: &'a TenantId, path: &'a str) -> Pending<'a, ()> {
+        Box::pin(async move { self.handle.dispose(tenant, path).await })
     }
 
     fn job_log(&self, job: JobId, lines: u32) -> Pending<'_, Vec<LogLine>> {
@@ -152,6 +167,7 @@ fn translated(
     };
     let applied = checkpointing::apply(&submission.configuration, directory, &mut settings);
     applied.map_err(|error| JobManagerError::Invalid(error.to_string()))?;
+    settings.restore = submission.restore.or(settings.restore);
     Ok(wasmill_jobmanager::Submission {
         restart: options.restart()?,
         tenant: submission.tenant,
@@ -254,6 +270,7 @@ mod tests {
             args: Vec::new(),
             job: None,
             configuration: options.iter().map(option).collect(),
+            restore: None,
         };
         let translated = translated(submission, None);
         translated.map_err(|error| error.to_string())

@@ -9,8 +9,10 @@ use std::num::NonZeroU32;
 use axum::http::header;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+use wasmill_checkpoint::coordinator::ClaimMode;
 use wasmill_graph::present::plan_json;
 use wasmill_jobmanager::view::BundleView;
+use wasmill_rpc::protocol::Restore;
 use wasmill_types::id::JobId;
 
 use super::Empty;
@@ -142,15 +144,16 @@ pub(crate) struct RunRequest {
     /// Whether state of operators that are gone may be left out.
     allow_non_restored_state: Option<bool>,
     /// Who owns the savepoint afterwards: `CLAIM`, `NO_CLAIM` or `LEGACY`.
-    claim_mode: Option<ClaimMode>,
+    claim_mode: Option<RequestedClaim>,
     /// As `claimMode`; its older name.
-    restore_mode: Option<ClaimMode>,
+    restore_mode: Option<RequestedClaim>,
 }
 
 /// Who owns a savepoint that a job was started from.
-#[derive(Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum ClaimMode {
+#[schema(as = ClaimMode)]
+enum RequestedClaim {
     Claim,
     NoClaim,
     Legacy,
@@ -171,15 +174,6 @@ pub(crate) struct RunResponse {
 
 /// `POST /bundles/:jarid/run`
 pub(crate) async fn run(call: Call, request: RunRequest) -> Result<RunResponse, ApiError> {
-    let savepoint = match &request.savepoint_path {
-        Some(mentioned) => mentioned.as_deref(),
-        None => call.query("savepointPath"),
-    };
-    if savepoint.is_some_and(|path| !path.is_empty()) {
-        return Err(ApiError::bad_request(
-            "a job cannot be started from a savepoint: checkpointing has not been enabled",
-        ));
-    }
     let submission = submission(&call, request).await?;
     let job = call.api.cluster.submit(submission).await?;
     Ok(RunResponse {
@@ -203,11 +197,8 @@ pub(crate) async fn plan_by_query(call: Call) -> Result<JobPlanInfo, ApiError> {
 }
 
 async fn submission(call: &Call, request: RunRequest) -> Result<Submission, ApiError> {
-    let _ = (
-        request.entry_class,
-        request.allow_non_restored_state,
-        request.claim_mode.or(request.restore_mode),
-    );
+    let _ = &request.entry_class;
+    let restore = restore(call, &request)?;
     let parallelism = match request.parallelism {
         Some(parallelism) => Some(parallelism),
         None => call.parsed_query("parallelism", "a number from 1")?,
@@ -226,8 +217,34 @@ async fn submission(call: &Call, request: RunRequest) -> Result<Submission, ApiE
         args: args(call, request.program_args_list, request.program_args),
         job,
         configuration: request.flink_configuration.unwrap_or_default(),
+        restore,
         bundle: known(call).await?,
     })
+}
+
+/// The savepoint to start from: the body before the query.
+fn restore(call: &Call, request: &RunRequest) -> Result<Option<Restore>, ApiError> {
+    let path = match &request.savepoint_path {
+        Some(mentioned) => mentioned.as_deref(),
+        None => call.query("savepointPath"),
+    };
+    let Some(path) = path.filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
+    let allowed = match request.allow_non_restored_state {
+        Some(allowed) => Some(allowed),
+        None => call.parsed_query("allowNonRestoredState", "`true` or `false`")?,
+    };
+    Ok(Some(Restore {
+        path: path.to_owned(),
+        allow_non_restored: allowed.unwrap_or(false),
+        claim: match request.claim_mode.or(request.restore_mode) {
+            None => ClaimMode::default(),
+            Some(RequestedClaim::Claim) => ClaimMode::Claim,
+            Some(RequestedClaim::NoClaim) => ClaimMode::NoClaim,
+            Some(RequestedClaim::Legacy) => ClaimMode::Legacy,
+        },
+    }))
 }
 
 /// The arguments: a list before a text, the body before the query.

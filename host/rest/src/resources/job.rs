@@ -169,7 +169,7 @@ pub(crate) struct JobExecutionResult {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct QueueStatus {
     /// `IN_PROGRESS` or `COMPLETED`.
-    id: &'static str,
+    pub(super) id: &'static str,
 }
 
 /// How a job ended.
@@ -238,11 +238,16 @@ fn result(job: &JobView) -> JobResult {
 
 fn failure_cause(exception: &ExceptionView) -> FailureCause {
     let class = super::exceptions::name_of(exception.cause.kind);
-    let message = &exception.cause.message;
-    FailureCause {
-        class,
-        serialized_throwable: throwable::base64(class, message, &format!("{class}: {message}")),
-        stack_trace: message.clone(),
+    FailureCause::new(class, &exception.cause.message)
+}
+
+impl FailureCause {
+    pub(crate) fn new(class: &'static str, message: &str) -> Self {
+        Self {
+            class,
+            serialized_throwable: throwable::base64(class, message, &format!("{class}: {message}")),
+            stack_trace: message.to_owned(),
+        }
     }
 }
 

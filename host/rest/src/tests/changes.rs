@@ -133,13 +133,16 @@ fn what_cannot_be_run_is_refused_before_the_cluster_is_asked() {
             (run.clone(), " [1]", "it has to be a JSON object"),
             (run.clone(), "null", "it has to be a JSON object"),
             (run.clone(), r#"{"jobId":"xyz"}"#, "32 hexadecimal digits"),
-            (run.clone(), r#"{"savepointPath":"s3://x"}"#, "savepoint"),
             (
                 run.clone(),
                 r#"{"claimMode":"MINE"}"#,
                 "body is not as it must be",
             ),
-            (format!("{run}?savepointPath=s3://x"), "", "savepoint"),
+            (
+                format!("{run}?savepointPath=s3://x&allowNonRestoredState=perhaps"),
+                "",
+                "`true` or `false`",
+            ),
             (
                 format!("{run}?parallelism=x"),
                 "",

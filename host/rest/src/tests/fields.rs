@@ -42,6 +42,22 @@ const FIELDS: &[(&str, &str)] = &[
         "/jobs/F/exceptions",
         "root-exception timestamp truncated all-exceptions.exception all-exceptions.task all-exceptions.location all-exceptions.timestamp exceptionHistory.truncated exceptionHistory.entries.exceptionName exceptionHistory.entries.stacktrace exceptionHistory.entries.timestamp exceptionHistory.entries.taskName exceptionHistory.entries.location exceptionHistory.entries.endpoint exceptionHistory.entries.taskManagerId exceptionHistory.entries.failureLabels exceptionHistory.entries.concurrentExceptions.exceptionName exceptionHistory.entries.concurrentExceptions.stacktrace",
     ),
+    (
+        "/jobs/J/checkpoints",
+        "counts.restored counts.total counts.in_progress counts.completed counts.failed summary.checkpointed_size.min summary.checkpointed_size.max summary.checkpointed_size.avg summary.checkpointed_size.p50 summary.checkpointed_size.p90 summary.checkpointed_size.p95 summary.checkpointed_size.p99 summary.checkpointed_size.p999 summary.state_size.min summary.state_size.max summary.state_size.avg summary.state_size.p50 summary.state_size.p90 summary.state_size.p95 summary.state_size.p99 summary.state_size.p999 summary.end_to_end_duration.min summary.end_to_end_duration.max summary.end_to_end_duration.avg summary.end_to_end_duration.p50 summary.end_to_end_duration.p90 summary.end_to_end_duration.p95 summary.end_to_end_duration.p99 summary.end_to_end_duration.p999 summary.alignment_buffered.min summary.alignment_buffered.max summary.alignment_buffered.avg summary.alignment_buffered.p50 summary.alignment_buffered.p90 summary.alignment_buffered.p95 summary.alignment_buffered.p99 summary.alignment_buffered.p999 summary.processed_data.min summary.processed_data.max summary.processed_data.avg summary.processed_data.p50 summary.processed_data.p90 summary.processed_data.p95 summary.processed_data.p99 summary.processed_data.p999 summary.persisted_data.min summary.persisted_data.max summary.persisted_data.avg summary.persisted_data.p50 summary.persisted_data.p90 summary.persisted_data.p95 summary.persisted_data.p99 summary.persisted_data.p999 latest.completed.external_path latest.completed.discarded latest.savepoint.external_path latest.failed.failure_timestamp latest.failed.failure_message latest.restored history.className history.id history.status history.is_savepoint history.savepointFormat history.trigger_timestamp history.latest_ack_timestamp history.checkpointed_size history.state_size history.end_to_end_duration history.alignment_buffered history.processed_data history.persisted_data history.num_subtasks history.num_acknowledged_subtasks history.checkpoint_type history.tasks",
+    ),
+    (
+        "/jobs/J/checkpoints/config",
+        "mode interval timeout min_pause max_concurrent externalization.enabled externalization.delete_on_cancellation state_backend checkpoint_storage unaligned_checkpoints tolerable_failed_checkpoints aligned_checkpoint_timeout checkpoints_after_tasks_finish state_changelog_enabled changelog_periodic_materialization_interval changelog_storage",
+    ),
+    (
+        "/jobs/J/checkpoints/details/1",
+        "className id status is_savepoint savepointFormat trigger_timestamp latest_ack_timestamp checkpointed_size state_size end_to_end_duration alignment_buffered processed_data persisted_data num_subtasks num_acknowledged_subtasks checkpoint_type tasks external_path discarded",
+    ),
+    (
+        "/jobs/J/checkpoints/details/1/subtasks/V",
+        "id status latest_ack_timestamp checkpointed_size state_size end_to_end_duration alignment_buffered processed_data persisted_data num_subtasks num_acknowledged_subtasks summary.checkpointed_size.min summary.state_size.min summary.end_to_end_duration.min summary.checkpoint_duration.sync.min summary.checkpoint_duration.async.min summary.alignment.buffered.min summary.alignment.processed.min summary.alignment.persisted.min summary.alignment.duration.min summary.start_delay.min subtasks.className subtasks.index subtasks.status subtasks.ack_timestamp subtasks.end_to_end_duration subtasks.state_size subtasks.checkpointed_size subtasks.checkpoint.sync subtasks.checkpoint.async subtasks.alignment.buffered subtasks.alignment.processed subtasks.alignment.persisted subtasks.alignment.duration subtasks.start_delay subtasks.unaligned_checkpoint subtasks.aborted",
+    ),
     ("/jobs/J/execution-result", "status.id"),
     (
         "/jobs/F/execution-result",
@@ -134,7 +150,8 @@ fn every_answer_has_the_fields_that_clients_read() {
             let path = path
                 .replacen("/jobs/J", &format!("/jobs/{job}"), 1)
                 .replacen("/jobs/F", &format!("/jobs/{failed}"), 1)
-                .replacen("/vertices/V", &format!("/vertices/{vertex}"), 1);
+                .replacen("/vertices/V", &format!("/vertices/{vertex}"), 1)
+                .replacen("/subtasks/V", &format!("/subtasks/{vertex}"), 1);
             let (status, body) = fixture.get(&path).await;
             assert_eq!(status, 200, "{path}: {body}");
             for field in fields.split(' ') {

@@ -6,7 +6,7 @@ use std::path::Path;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{Fixture, count_vertex, filled, only_error, request, run, text};
+use super::{Fixture, count_vertex, filled, request, run, text};
 use crate::exposition::strict;
 use crate::fixture::{FAILED, FINISHED, RUNNING};
 use crate::routes;
@@ -208,68 +208,6 @@ fn exceptions_are_bounded_and_filtered() {
                 "{query}"
             );
         }
-    });
-}
-
-#[test]
-fn checkpoints_are_switched_off() {
-    run(async {
-        let fixture = Fixture::open();
-        let off = "Checkpointing has not been enabled.";
-        let job = format!("/jobs/{RUNNING}");
-        let trigger = FAILED.to_string();
-        for path in [
-            "/checkpoints",
-            "/checkpoints/config",
-            "/checkpoints/details/1",
-        ] {
-            let (status, body) = fixture.get(&format!("{job}{path}")).await;
-            assert_eq!((status, only_error(&body)), (404, off), "{path}");
-        }
-        for path in ["/checkpoints", "/savepoints"] {
-            let (status, body) = fixture.get(&format!("{job}{path}/{trigger}")).await;
-            assert_eq!(status, 404);
-            assert!(only_error(&body).starts_with("There is no savepoint operation"));
-        }
-        let is_not_set = "Config key [execution.checkpointing.savepoint-dir] is not set. Property";
-        for (path, body, expected) in [
-            ("/checkpoints", "", off.to_owned()),
-            (
-                "/checkpoints",
-                r#"{"checkpointType":"FULL"}"#,
-                off.to_owned(),
-            ),
-            (
-                "/savepoints",
-                "{}",
-                format!("{is_not_set} [target-directory] must be provided."),
-            ),
-            (
-                "/savepoints",
-                r#"{"target-directory":"s3://x","cancel-job":true}"#,
-                off.to_owned(),
-            ),
-            (
-                "/stop",
-                "{}",
-                format!("{is_not_set} [targetDirectory] must be provided."),
-            ),
-            (
-                "/stop",
-                r#"{"targetDirectory":"s3://x","drain":false}"#,
-                off.to_owned(),
-            ),
-        ] {
-            let (status, answer) = fixture.post(&format!("{job}{path}"), body).await;
-            assert_eq!(
-                (status, only_error(&answer)),
-                (400, expected.as_str()),
-                "{path} {body}"
-            );
-        }
-        assert_eq!(fixture.post("/savepoint-disposal", "{}").await.0, 400);
-        let poll = fixture.get(&format!("/savepoint-disposal/{trigger}")).await;
-        assert_eq!(poll.0, 404);
     });
 }
 

@@ -1,0 +1,87 @@
+//! Checkpoints and savepoints that somebody asks for, and their removal.
+//!
+//! Invariant: nothing is removed of another tenant's job, nor what a job that runs may go back to.
+
+use wasmill_checkpoint::Metadata;
+use wasmill_checkpoint::coordinator::{Answer, Wanted};
+use wasmill_checkpoint::failure::Failure;
+use wasmill_checkpoint::storage::StorageError;
+use wasmill_types::id::{JobId, TenantId};
+
+use super::{ASK, Handle, JobManagerError};
+use crate::master;
+
+impl Handle {
+    /// Takes a checkpoint or a savepoint of a job; answers when it is complete or given up.
+    ///
+    /// # Errors
+    /// When the tenant has no such job, or the JobManager ends.
+    pub async fn snapshot(
+        &self,
+        tenant: &TenantId,
+        job: JobId,
+        wanted: Wanted,
+    ) -> Result<Result<Answer, Failure>, JobManagerError> {
+        let entry = self.entry(job);
+        let entry = entry.filter(|entry| entry.view().description.tenant == *tenant);
+        let unknown = || JobManagerError::NotFound(format!("there is no job {job}"));
+        let entry = entry.ok_or_else(unknown)?;
+        let over = || JobManagerError::Conflict(format!("job {job} has ended"));
+        let master = entry.master.ok_or_else(over)?;
+        let patience = entry
+            .views
+            .borrow()
+            .description
+            .settings
+            .checkpoints
+            .timeout;
+        let wish = |reply| master::Message::Wish(wanted, reply);
+        // The checkpoint has a timeout of its own; this one is for a JobMaster that does not answer.
+        let answer = self
+            .inner
+            .clock
+            .timeout(patience + ASK, master.ask(wish))
+            .await;
+        let answer = answer.map_err(|late| JobManagerError::TimedOut(late.to_string()))?;
+        answer.map_err(|_| over())
+    }
+
+    /// Deletes a savepoint, or a checkpoint that was kept.
+    ///
+    /// # Errors
+    /// When there is none, when it is of a job of another tenant or one that a running job may still go
+    /// back to, or when storage refuses.
+    pub async fn dispose(&self, tenant: &TenantId, path: &str) -> Result<(), JobManagerError> {
+        let invalid = |error: StorageError| JobManagerError::Invalid(error.to_string());
+        match self.inner.storage.read_metadata(path).await {
+            Ok((_, metadata)) => self.check_disposal(tenant, path, &metadata)?,
+            // Damaged: whose it was cannot be known, and it serves nobody.
+            Err(StorageError::Metadata { .. }) => {}
+            Err(error) => return Err(invalid(error)),
+        }
+        self.inner.storage.dispose(path).await.map_err(invalid)
+    }
+
+    fn check_disposal(
+        &self,
+        tenant: &TenantId,
+        path: &str,
+        metadata: &Metadata,
+    ) -> Result<(), JobManagerError> {
+        let Some(job) = self.job(metadata.job) else {
+            return Ok(());
+        };
+        if job.description.tenant != *tenant {
+            let path = path.to_owned();
+            let hidden = StorageError::NoSnapshot { path };
+            return Err(JobManagerError::Invalid(hidden.to_string()));
+        }
+        if !job.status.is_terminal() && !metadata.kind.is_savepoint() {
+            return Err(JobManagerError::Conflict(format!(
+                "`{path}` is a checkpoint of job {}, which runs and may go back to it; end the job first",
+                metadata.job
+            )));
+        }
+        Ok(())
+    }
+}
