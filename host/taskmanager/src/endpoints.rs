@@ -59,8 +59,11 @@ pub(crate) fn prepare(
 pub(crate) fn commit(commit: Commit, access: &Access) -> Result<(), Refused> {
     let graph = graph(&commit.job)?;
     let endpoints = open(&graph, access)?;
-    let parts = commit.parts.into_iter().map(committable);
-    let committed = endpoints.sinks.commit(commit.sink, parts.collect());
+    let parts = commit.parts.into_iter().map(committable).collect();
+    let committed = match commit.after_snapshot {
+        true => endpoints.sinks.commit_checkpoint(commit.sink, parts),
+        false => endpoints.sinks.commit(commit.sink, parts),
+    };
     committed.map_err(|error| Refused::Failed(error.to_string()))
 }
 

@@ -150,6 +150,7 @@ impl JobMaster {
             job: Box::new((*self.setup.description).clone()),
             sink,
             parts,
+            after_snapshot: self.checkpoints.coordinator.latest().is_some(),
         };
         let (anyone, deadline) = (self.anyone(), self.setup.options.commit_timeout);
         let name = sink_name(&self.setup.graph, sink);

@@ -188,6 +188,9 @@ pub struct Commit {
     pub sink: OperatorId,
     /// All that its subtasks have staged.
     pub parts: Vec<PartData>,
+    /// Whether the job has a snapshot behind it, with which output has become visible: what stands there is
+    /// its own then, and this comes after it.
+    pub after_snapshot: bool,
 }
 
 /// Removes what sinks have staged, of a job that will not commit it.

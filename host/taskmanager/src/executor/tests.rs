@@ -80,6 +80,7 @@ fn commit(job: &JobDescription, ended: &[TaskChanged]) -> Commit {
         job: Box::new(job.clone()),
         sink: OperatorId(2),
         parts: parts.collect(),
+        after_snapshot: false,
     }
 }
 
