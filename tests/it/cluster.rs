@@ -5,11 +5,13 @@ mod bad_input;
 mod contract;
 mod exactly_once;
 mod failover;
+mod ledger;
 mod local;
 mod network;
 mod nodes;
 mod provider;
 mod rest;
+mod savepoints;
 mod versions;
 
 use std::collections::{BTreeMap, HashMap};

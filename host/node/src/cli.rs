@@ -3,6 +3,7 @@
 //! Invariant: only shapes and texts; what a command does is in its own file.
 
 mod cluster;
+mod snapshots;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -19,6 +20,11 @@ pub(crate) use cluster::{
     CancelArgs, ClusterArgs, ClusterCommand, ClusterStartArgs, ConfigArgs, JobManagerArgs,
     ListArgs, LogsArgs, Role, StatusArgs, TaskManagerArgs, TaskManagersArgs, TokenArgs,
     TokenCommand, TokenCreateArgs, TokenJoinArgs, UploadArgs,
+};
+
+pub(crate) use snapshots::{
+    CheckpointArgs, CheckpointCommand, DisposeArgs, InspectCheckpointArgs, ListCheckpointsArgs,
+    SavepointArgs, SavepointCommand, StopArgs,
 };
 
 use crate::bench::BenchArgs;
@@ -69,6 +75,12 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Cancel a job and wait for its end
     Cancel(CancelArgs),
+    /// Stop a job with a savepoint, from which it can go on
+    Stop(StopArgs),
+    /// Take a savepoint of a job, or remove one
+    Savepoint(SavepointArgs),
+    /// Look at the checkpoints of a job, or into one
+    Checkpoint(CheckpointArgs),
     /// Print what the tasks of a job have logged
     Logs(LogsArgs),
     /// List the TaskManagers of a cluster
@@ -256,13 +268,13 @@ pub(crate) struct RunArgs {
     pub(crate) checkpoint_interval: Option<Duration>,
     /// Where checkpoints go: a directory, or a URL like `s3://bucket/checkpoints` [default: the
     /// JobManager's]
-    #[arg(long, value_name = "URL", help_heading = STATE)]
+    #[arg(long, value_name = "URL", value_parser = snapshots::place, help_heading = STATE)]
     pub(crate) checkpoint_dir: Option<String>,
     /// Where keyed state is kept that the sandbox does not cache [default: what the TaskManager says]
     #[arg(long, value_name = "BACKEND", help_heading = STATE)]
     pub(crate) backend: Option<BackendArg>,
     /// Start from a savepoint, or from a checkpoint that was kept
-    #[arg(long, value_name = "PATH", help_heading = STATE)]
+    #[arg(long, value_name = "PATH", value_parser = snapshots::place, help_heading = STATE)]
     pub(crate) from_savepoint: Option<String>,
     /// Leave state behind that no operator of the program takes
     #[arg(long, requires = "from_savepoint", help_heading = STATE)]
@@ -440,6 +452,21 @@ mod tests {
             ("run --local", false),
             ("inspect --json --dot a.wasm", false),
             ("inspect a.wasm --log-level debug", true),
+            ("stop 00112233445566778899aabbccddeeff --drain", true),
+            ("stop", false),
+            (
+                "savepoint 00112233445566778899aabbccddeeff --format native",
+                true,
+            ),
+            (
+                "savepoint 00112233445566778899aabbccddeeff --format best",
+                false,
+            ),
+            ("savepoint", false),
+            ("savepoint dispose /s", true),
+            ("savepoint dispose", false),
+            ("checkpoint inspect /s --json", true),
+            ("checkpoint", false),
             ("", false),
         ] {
             let words = ["wasmill"].into_iter().chain(line.split_whitespace());

@@ -1,62 +1,13 @@
 //! Exactly-once, end to end: the ledger's records take effect once each, whatever dies while it runs.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
 use wasmill_actor::Rng;
 
+use super::ledger::{RESTARTS, check, completed, submit};
 use super::newest;
-use crate::harness::{Cluster, bundle, lines_of_parts};
-
-/// Restarts at once, as often as needed.
-const RESTARTS: &str = "[restart]\nstrategy = \"fixed-delay\"\nfixed-delay-attempts = 1000\nfixed-delay-delay = \"50ms\"\n";
+use crate::harness::Cluster;
 
 /// How many TaskManagers die during one job.
 const FAULTS: usize = 6;
-
-/// Starts the ledger on a cluster.
-fn submit(cluster: &Cluster, flags: &[&str], records: &str, rate: &str) -> String {
-    let output = cluster.dir().join("entries");
-    let args = [
-        "--records",
-        records,
-        "--rate",
-        rate,
-        "--keys",
-        "10",
-        "--output",
-        output.to_str().unwrap(),
-    ];
-    cluster.submit(&bundle("ledger"), flags, &args)
-}
-
-/// Each record has one entry, the counts of each key are `1..n`, and nothing else is left there.
-fn check(output: &Path, records: u64) {
-    let mut seen = BTreeSet::new();
-    let mut counts: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-    for line in lines_of_parts(output) {
-        let numbers: Vec<u64> = line.split(',').map(|it| it.parse().unwrap()).collect();
-        let [i, key, count] = numbers[..] else {
-            panic!("`{line}` is no entry");
-        };
-        assert_eq!(key, i % 10, "{line}");
-        assert!(seen.insert(i), "record {i} stands there twice");
-        counts.entry(key).or_default().push(count);
-    }
-    assert_eq!(seen.len() as u64, records, "records are missing");
-    for (key, mut counts) in counts {
-        counts.sort_unstable();
-        let whole: Vec<u64> = (1..=counts.len() as u64).collect();
-        assert_eq!(counts, whole, "key {key}");
-    }
-    let hidden = |name: &String| name.starts_with('.');
-    let files = std::fs::read_dir(output).unwrap();
-    let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
-    assert_eq!(
-        names.filter(hidden).collect::<Vec<_>>(),
-        Vec::<String>::new()
-    );
-}
 
 /// Kills random TaskManagers while the ledger runs.
 fn survives(flags: &[&str], seed: u64) {
@@ -71,7 +22,7 @@ fn survives(flags: &[&str], seed: u64) {
         if rng.below(2) == 0 {
             cluster.wait("a checkpoint", || {
                 let is_over = cluster.state(&job) == "FINISHED";
-                (is_over || self::completed(&cluster, &job) > completed).then_some(())
+                (is_over || super::ledger::completed(&cluster, &job) > completed).then_some(())
             });
         }
         let victim = format!("tm-{}", 1 + rng.below(3));
@@ -83,12 +34,6 @@ fn survives(flags: &[&str], seed: u64) {
     let state = cluster.until(&job, &["FINISHED", "FAILED"]);
     assert_eq!(state, "FINISHED", "{}", newest(&cluster, &job));
     check(&cluster.dir().join("entries"), 40_000);
-}
-
-/// How many checkpoints of a job are complete.
-fn completed(cluster: &Cluster, job: &str) -> u64 {
-    let checkpoints = cluster.get(&format!("/jobs/{job}/checkpoints"));
-    checkpoints["counts"]["completed"].as_u64().unwrap_or(0)
 }
 
 #[test]

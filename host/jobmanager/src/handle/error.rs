@@ -1,6 +1,7 @@
 //! Why the JobManager did not do what it was asked; each case is one status over REST.
 
 use thiserror::Error;
+use wasmill_checkpoint::storage::StorageError;
 
 use crate::bundles::BundleError;
 use crate::programs::DescribeFailure;
@@ -41,6 +42,19 @@ impl From<BundleError> for JobManagerError {
             BundleError::TooMany(_) => Self::Unavailable(text),
             BundleError::Disk { source, .. } => Self::Internal(format!("{text}: {source}")),
         }
+    }
+}
+
+impl From<StorageError> for JobManagerError {
+    /// A snapshot that cannot be read or removed; what storage said belongs to it.
+    fn from(error: StorageError) -> Self {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(source) = cause {
+            text.push_str(&format!(": {source}"));
+            cause = source.source();
+        }
+        Self::Invalid(text)
     }
 }
 

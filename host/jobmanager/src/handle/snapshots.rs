@@ -6,16 +6,18 @@ use wasmill_checkpoint::Metadata;
 use wasmill_checkpoint::coordinator::{Answer, Wanted};
 use wasmill_checkpoint::failure::Failure;
 use wasmill_checkpoint::storage::StorageError;
+use wasmill_types::JobStatus;
 use wasmill_types::id::{JobId, TenantId};
 
 use super::{ASK, Handle, JobManagerError};
 use crate::master;
 
 impl Handle {
-    /// Takes a checkpoint or a savepoint of a job; answers when it is complete or given up.
+    /// Takes a checkpoint or a savepoint of a job; answers when it is complete or given up, and when the job
+    /// is to stop with it, when it has.
     ///
     /// # Errors
-    /// When the tenant has no such job, or the JobManager ends.
+    /// When the tenant has no such job, it does not stop, or the JobManager ends.
     pub async fn snapshot(
         &self,
         tenant: &TenantId,
@@ -27,23 +29,30 @@ impl Handle {
         let unknown = || JobManagerError::NotFound(format!("there is no job {job}"));
         let entry = entry.ok_or_else(unknown)?;
         let over = || JobManagerError::Conflict(format!("job {job} has ended"));
+        let view = entry.view();
         let master = entry.master.ok_or_else(over)?;
-        let patience = entry
-            .views
-            .borrow()
-            .description
-            .settings
-            .checkpoints
-            .timeout;
+        let stops = matches!(wanted, Wanted::Stop { .. });
+        let patience = view.description.settings.checkpoints.timeout + ASK;
         let wish = |reply| master::Message::Wish(wanted, reply);
+        let clock = &self.inner.clock;
         // The checkpoint has a timeout of its own; this one is for a JobMaster that does not answer.
-        let answer = self
-            .inner
-            .clock
-            .timeout(patience + ASK, master.ask(wish))
-            .await;
+        let answer = clock.timeout(patience, master.ask(wish)).await;
         let answer = answer.map_err(|late| JobManagerError::TimedOut(late.to_string()))?;
-        answer.map_err(|_| over())
+        let answer = answer.map_err(|_| over())?;
+        if let (true, Ok(taken)) = (stops, &answer) {
+            // Whoever starts again from the savepoint finds the output whole and the slots free.
+            let ended = clock.timeout(patience, self.wait(job)).await;
+            let status = ended.ok().flatten().map(|view| view.status);
+            if status != Some(JobStatus::Finished) {
+                let is =
+                    status.map_or_else(|| "still running".to_owned(), |status| status.to_string());
+                let location = &taken.location;
+                return Err(JobManagerError::Conflict(format!(
+                    "the savepoint is at `{location}`, but job {job} has not stopped with it: it is {is}"
+                )));
+            }
+        }
+        Ok(answer)
     }
 
     /// Deletes a savepoint, or a checkpoint that was kept.
@@ -52,14 +61,13 @@ impl Handle {
     /// When there is none, when it is of a job of another tenant or one that a running job may still go
     /// back to, or when storage refuses.
     pub async fn dispose(&self, tenant: &TenantId, path: &str) -> Result<(), JobManagerError> {
-        let invalid = |error: StorageError| JobManagerError::Invalid(error.to_string());
         match self.inner.storage.read_metadata(path).await {
             Ok((_, metadata)) => self.check_disposal(tenant, path, &metadata)?,
             // Damaged: whose it was cannot be known, and it serves nobody.
             Err(StorageError::Metadata { .. }) => {}
-            Err(error) => return Err(invalid(error)),
+            Err(error) => return Err(error.into()),
         }
-        self.inner.storage.dispose(path).await.map_err(invalid)
+        Ok(self.inner.storage.dispose(path).await?)
     }
 
     fn check_disposal(
@@ -73,8 +81,7 @@ impl Handle {
         };
         if job.description.tenant != *tenant {
             let path = path.to_owned();
-            let hidden = StorageError::NoSnapshot { path };
-            return Err(JobManagerError::Invalid(hidden.to_string()));
+            return Err(StorageError::NoSnapshot { path }.into());
         }
         if !job.status.is_terminal() && !metadata.kind.is_savepoint() {
             return Err(JobManagerError::Conflict(format!(

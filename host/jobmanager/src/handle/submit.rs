@@ -106,9 +106,7 @@ impl Handle {
         let Some(restore) = &description.settings.restore else {
             return Ok(None);
         };
-        let read = self.inner.storage.read_metadata(&restore.path).await;
-        let (directory, metadata) =
-            read.map_err(|error| JobManagerError::Invalid(error.to_string()))?;
+        let (directory, metadata) = self.inner.storage.read_metadata(&restore.path).await?;
         let snapshot = Completed::new(directory, metadata);
         Ok(Some((snapshot, restore.allow_non_restored)))
     }

@@ -1,0 +1,60 @@
+//! The ledger as the tests of exactly-once run it: what it writes shows whether anything was lost or
+//! repeated.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::harness::{Cluster, bundle, lines_of_parts};
+
+/// Restarts at once, as often as needed.
+pub(super) const RESTARTS: &str = "[restart]\nstrategy = \"fixed-delay\"\nfixed-delay-attempts = 1000\nfixed-delay-delay = \"50ms\"\n";
+
+/// Starts the ledger on a cluster.
+pub(super) fn submit(cluster: &Cluster, flags: &[&str], records: &str, rate: &str) -> String {
+    let output = cluster.dir().join("entries");
+    let args = [
+        "--records",
+        records,
+        "--rate",
+        rate,
+        "--keys",
+        "10",
+        "--output",
+        output.to_str().unwrap(),
+    ];
+    cluster.submit(&bundle("ledger"), flags, &args)
+}
+
+/// Each record has one entry, the counts of each key are `1..n`, and nothing else is left there.
+pub(super) fn check(output: &Path, records: u64) {
+    let mut seen = BTreeSet::new();
+    let mut counts: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for line in lines_of_parts(output) {
+        let numbers: Vec<u64> = line.split(',').map(|it| it.parse().unwrap()).collect();
+        let [i, key, count] = numbers[..] else {
+            panic!("`{line}` is no entry");
+        };
+        assert_eq!(key, i % 10, "{line}");
+        assert!(seen.insert(i), "record {i} stands there twice");
+        counts.entry(key).or_default().push(count);
+    }
+    assert_eq!(seen.len() as u64, records, "records are missing");
+    for (key, mut counts) in counts {
+        counts.sort_unstable();
+        let whole: Vec<u64> = (1..=counts.len() as u64).collect();
+        assert_eq!(counts, whole, "key {key}");
+    }
+    let hidden = |name: &String| name.starts_with('.');
+    let files = std::fs::read_dir(output).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
+    assert_eq!(
+        names.filter(hidden).collect::<Vec<_>>(),
+        Vec::<String>::new()
+    );
+}
+
+/// How many checkpoints of a job are complete.
+pub(super) fn completed(cluster: &Cluster, job: &str) -> u64 {
+    let checkpoints = cluster.get(&format!("/jobs/{job}/checkpoints"));
+    checkpoints["counts"]["completed"].as_u64().unwrap_or(0)
+}

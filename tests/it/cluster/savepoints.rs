@@ -1,0 +1,204 @@
+//! Savepoints: stopping with one and going on from it, at another parallelism and with another backend.
+
+use std::fs;
+use std::path::Path;
+
+use super::ledger::{RESTARTS, check, completed, submit};
+use super::newest;
+use crate::harness::{Cluster, lines_of_parts};
+
+/// How many records a job has that goes through savepoints, and how many of them it makes a second.
+const RECORDS: (&str, u64) = ("24000", 24_000);
+const RATE: &str = "6000";
+/// The records and the rate of a job that does not end by itself.
+const ENDLESS: (&str, &str) = ("1000000000", "2000");
+
+/// Starts the ledger, also from a savepoint, and waits until it has work behind it.
+fn start(cluster: &Cluster, flags: &[&str], (records, rate): (&str, &str)) -> String {
+    let flags = [&["--checkpoint-interval", "100ms"], flags].concat();
+    let job = submit(cluster, &flags, records, rate);
+    cluster.wait("two checkpoints", || {
+        let is_over = cluster.until(&job, &["RUNNING", "FINISHED", "FAILED"]) != "RUNNING";
+        (is_over || completed(cluster, &job) >= 2).then_some(())
+    });
+    let state = cluster.state(&job);
+    assert_eq!(state, "RUNNING", "{}", newest(cluster, &job));
+    job
+}
+
+/// Stops a job with a savepoint; its path.
+fn stop(cluster: &Cluster, job: &str, flags: &[&str]) -> String {
+    let dir = cluster.dir().join("savepoints");
+    let command = cluster.client(["stop", "--json", job, "--savepoint-dir"]);
+    let ended = command.arg(dir).args(flags).end().with_code(0);
+    assert_eq!(cluster.state(job), "FINISHED", "{}", newest(cluster, job));
+    let savepoint = ended.summary()["savepoint"].as_str().unwrap().to_owned();
+    assert!(Path::new(&savepoint).join("_metadata").is_file());
+    savepoint
+}
+
+/// Waits for the end of a job that makes all records, and looks at what there is of them.
+fn finish(cluster: &Cluster, job: &str) {
+    let ended = cluster.until(job, &["FINISHED", "FAILED"]);
+    assert_eq!(ended, "FINISHED", "{}", newest(cluster, job));
+    check(&cluster.dir().join("entries"), RECORDS.1);
+}
+
+#[test]
+fn a_stopped_job_goes_on_at_another_parallelism() {
+    let cluster = Cluster::of(2, 2, RESTARTS);
+    let first = start(&cluster, &["--parallelism", "2"], (RECORDS.0, RATE));
+    let savepoint = stop(&cluster, &first, &[]);
+    let entries = lines_of_parts(&cluster.dir().join("entries")).len() as u64;
+    assert!((1..RECORDS.1).contains(&entries), "{entries} entries");
+    // What was visible when it stopped is whole.
+    check(&cluster.dir().join("entries"), entries);
+    let flags = ["--parallelism", "3", "--from-savepoint", &savepoint];
+    let second = start(&cluster, &flags, (RECORDS.0, RATE));
+    let restored = &cluster.get(&format!("/jobs/{second}/checkpoints"))["latest"]["restored"];
+    assert_eq!(restored["external_path"], savepoint.as_str());
+    assert_eq!(restored["is_savepoint"], true);
+    finish(&cluster, &second);
+    // The job does not own it.
+    assert!(Path::new(&savepoint).is_dir());
+}
+
+#[test]
+fn a_savepoint_of_one_backend_is_restored_with_the_other() {
+    let cluster = Cluster::of(2, 2, RESTARTS);
+    let of = |backend, parallelism| ["--backend", backend, "--parallelism", parallelism];
+    let first = start(&cluster, &of("rocksdb", "2"), (RECORDS.0, RATE));
+    let savepoint = stop(&cluster, &first, &[]);
+    let from = ["--from-savepoint", &savepoint];
+    let flags = [&of("memory", "3")[..], &from].concat();
+    let second = start(&cluster, &flags, (RECORDS.0, RATE));
+    let savepoint = stop(&cluster, &second, &["--format", "canonical"]);
+    let from = ["--from-savepoint", &savepoint];
+    let flags = [&of("rocksdb", "1")[..], &from].concat();
+    finish(&cluster, &submit(&cluster, &flags, RECORDS.0, "0"));
+}
+
+#[test]
+fn a_native_savepoint_is_restored_with_its_backend() {
+    let cluster = Cluster::of(2, 2, RESTARTS);
+    let flags = ["--backend", "rocksdb", "--parallelism", "2"];
+    let first = start(&cluster, &flags, (RECORDS.0, RATE));
+    let savepoint = stop(&cluster, &first, &["--format", "native"]);
+    let flags = [
+        "--backend",
+        "rocksdb",
+        "--parallelism",
+        "3",
+        "--from-savepoint",
+        &savepoint,
+    ];
+    finish(&cluster, &submit(&cluster, &flags, RECORDS.0, "0"));
+}
+
+#[test]
+fn a_drained_job_finishes_with_all_that_it_has_read() {
+    let cluster = Cluster::of(1, 2, RESTARTS);
+    let job = start(&cluster, &["--parallelism", "2"], ENDLESS);
+    stop(&cluster, &job, &["--drain"]);
+    let output = cluster.dir().join("entries");
+    let entries = lines_of_parts(&output).len() as u64;
+    assert!(entries > 0);
+    check(&output, entries);
+}
+
+#[test]
+fn a_savepoint_is_taken_looked_at_and_disposed_of() {
+    let cluster = Cluster::of(1, 2, RESTARTS);
+    let job = start(&cluster, &["--parallelism", "2"], ENDLESS);
+    let dir = cluster.dir().join("savepoints");
+    let taken = cluster.client(["savepoint", &job, "--json", "--savepoint-dir"]);
+    let taken = taken.arg(&dir).end().with_code(0).summary();
+    let path = taken["savepoint"].as_str().unwrap();
+    assert_eq!(cluster.state(&job), "RUNNING");
+    let inspected = cluster.client(["checkpoint", "inspect", "--json", path]);
+    let inspected = inspected.end().with_code(0).summary();
+    assert_eq!(
+        (&inspected["job"], &inspected["kind"], &inspected["format"]),
+        (
+            &job.as_str().into(),
+            &"savepoint".into(),
+            &"CANONICAL".into()
+        )
+    );
+    assert_eq!(inspected["self-contained"], true);
+    let listed = cluster
+        .client(["checkpoint", "list", &job])
+        .end()
+        .with_code(0);
+    assert!(listed.stdout.contains("CHECKPOINT"), "{}", listed.stdout);
+    let disposed = cluster.client(["savepoint", "dispose", path]);
+    disposed.end().with_code(0);
+    assert!(!Path::new(path).exists());
+    let again = cluster.client(["savepoint", "dispose", path]).end();
+    again
+        .with_code(1)
+        .error_with(&[path, "is not a checkpoint or savepoint"]);
+    let cancelled = cluster.client(["savepoint", &job, "--cancel", "--savepoint-dir"]);
+    cancelled.arg(&dir).end().with_code(0);
+    assert_eq!(cluster.until(&job, &["CANCELED", "FAILED"]), "CANCELED");
+}
+
+#[test]
+fn what_a_job_cannot_start_from_is_named() {
+    let cluster = Cluster::of(1, 2, RESTARTS);
+    let job = start(&cluster, &["--parallelism", "2"], ENDLESS);
+    let savepoint = stop(&cluster, &job, &[]);
+    let missing = cluster.dir().join("missing");
+    let broken = cluster.dir().join("broken");
+    fs::create_dir(&broken).unwrap();
+    fs::write(broken.join("_metadata"), "no metadata at all").unwrap();
+    let (missing, broken) = (missing.to_str().unwrap(), broken.to_str().unwrap());
+    for (path, parallelism, texts) in [
+        (
+            missing,
+            "2",
+            &[missing, "is not a checkpoint or savepoint"][..],
+        ),
+        (broken, "2", &[broken, "is not a checkpoint's metadata"]),
+        (
+            &savepoint,
+            "129",
+            &["parallelism 129", "max parallelism 128", "lower it"],
+        ),
+    ] {
+        let run = cluster.client(["run", "--detach", "--parallelism", parallelism]);
+        let run = run
+            .args(["--from-savepoint", path])
+            .arg(crate::harness::bundle("ledger"));
+        let output = cluster.dir().join("elsewhere");
+        let run = run.args(["--", "--records", "1", "--output"]).arg(output);
+        run.end().with_code(2).error_with(texts);
+    }
+    let nowhere = cluster
+        .client(["stop", &job, "--savepoint-dir", "/s"])
+        .end();
+    nowhere.with_code(1).error_with(&[&job, "FINISHED already"]);
+    let unknown = "00000000000000000000000000000001";
+    let unknown = cluster
+        .client(["stop", unknown, "--savepoint-dir", "/s"])
+        .end();
+    unknown.with_code(1).error_with(&["could not be found"]);
+}
+
+#[test]
+fn a_savepoint_without_a_directory_says_which_option_is_missing() {
+    let cluster = Cluster::of(1, 1, RESTARTS);
+    let job = start(&cluster, &[], ENDLESS);
+    let refused = cluster.client(["savepoint", &job]).end().with_code(2);
+    refused.error_with(&["execution.checkpointing.savepoint-dir"]);
+    // A place that cannot be written to fails the savepoint and not the job.
+    let file = cluster.dir().join("file");
+    fs::write(&file, "").unwrap();
+    let failed = cluster.client(["stop", &job, "--savepoint-dir"]);
+    failed.arg(&file).end().with_code(1);
+    assert_eq!(cluster.state(&job), "RUNNING");
+    let before = completed(&cluster, &job);
+    cluster.wait("a checkpoint after the failure", || {
+        (completed(&cluster, &job) > before).then_some(())
+    });
+}
