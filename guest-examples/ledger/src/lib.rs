@@ -95,8 +95,16 @@ impl Numbers {
     }
 }
 
+/// Takes as long as `rounds` of multiplication do, so that the counting can be made slower than the source.
+fn busy(start: u64, rounds: u64) -> u64 {
+    (0..rounds).fold(start, |number, round| {
+        std::hint::black_box(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ round)
+    })
+}
+
 /// Makes `--records` numbers, `--rate` per second in all (0, the default: as fast as can be), counts them by
-/// one of `--keys` keys (default 10), and writes `i,key,count` to the directory `--output`.
+/// one of `--keys` keys (default 10), with `--work` rounds of needless work for each (default 0), and writes
+/// `i,key,count` to the directory `--output`.
 #[wasmill::job]
 pub fn ledger(env: &Env) -> Result<()> {
     env.name("ledger");
@@ -104,6 +112,7 @@ pub fn ledger(env: &Env) -> Result<()> {
         records: env.arg_as("records")?,
         rate: env.arg_or("rate", 0)?,
     };
+    let work: u64 = env.arg_or("work", 0)?;
     let keys: u64 = env.arg_or("keys", 10)?;
     if keys == 0 {
         wasmill::bail!("`--keys` must be at least 1");
@@ -115,6 +124,7 @@ pub fn ledger(env: &Env) -> Result<()> {
         .process(|states| {
             let counts = states.value::<u64>("count");
             move |i: u64, cx, out| {
+                std::hint::black_box(busy(i, work));
                 let count = counts.get()?.unwrap_or_default() + 1;
                 counts.set(count);
                 out.emit(format!("{i},{},{count}", cx.key()));

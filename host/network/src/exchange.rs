@@ -5,13 +5,14 @@
 //! element, and an element is a batch of some ten kilobytes.
 //!
 //! Invariants: a channel is in `ready` exactly when it has something to take and is not paused, and then
-//! once; a queue never exceeds its capacity by more than the one slot of the channel's end.
+//! once; a queue never exceeds its capacity by more than the one slot of the channel's end, and one for each
+//! barrier that overtook.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use wasmill_actor::Signal;
-use wasmill_types::{Batch, Element};
+use wasmill_types::{Barrier, Batch, Element};
 
 /// A batch with more memory than this is not kept for reuse: one giant record must not hold its memory
 /// for ever.
@@ -42,6 +43,9 @@ struct Channel {
     paused: bool,
     /// Whom to wake when there is room again; the producer, so at most one.
     wish: Option<Wish>,
+    /// What the last barrier overtook that came from elsewhere, until the consumer asks; no more than the
+    /// queue has held.
+    overtaken: Vec<Batch>,
 }
 
 /// A producer that waits for its channel to empty.
@@ -79,6 +83,20 @@ pub(crate) enum Put {
     ConsumerGone(Element, Reason),
 }
 
+/// What a barrier found that overtakes.
+#[derive(Debug)]
+pub(crate) enum Overtaking {
+    /// It is in its queue, before these batches.
+    Before {
+        /// Copies of them.
+        batches: Vec<Batch>,
+        /// How many elements there are behind it.
+        behind: usize,
+    },
+    /// Nobody will ever take it.
+    ConsumerGone(Reason),
+}
+
 /// What the consumer finds.
 #[derive(Debug)]
 pub(crate) enum Taken {
@@ -108,6 +126,7 @@ impl Exchange {
             producer: Producer::Live,
             paused: false,
             wish: None,
+            overtaken: Vec::new(),
         };
         let max_spares = capacity + channels;
         Self {
@@ -145,6 +164,59 @@ impl Exchange {
         self.total_queued += 1;
         let wake_consumer = self.came(channel);
         Put::Queued { wake_consumer }
+    }
+
+    /// Puts a barrier before everything in a channel but earlier barriers; whether there is room does not
+    /// matter. Behind the end of the data it stays in order: what comes before that is soon gone.
+    pub(crate) fn overtake(&mut self, channel: usize, barrier: Arc<Barrier>) -> Overtaking {
+        if let Consumer::Gone(reason) = &self.consumer {
+            return Overtaking::ConsumerGone(reason.clone());
+        }
+        let state = &mut self.channels[channel];
+        assert_eq!(state.producer, Producer::Live, "nothing follows the end");
+        let stays = |element: &Element| matches!(element, Element::EndOfData | Element::Barrier(_));
+        let place = state
+            .queue
+            .iter()
+            .rposition(stays)
+            .map_or(0, |last| last + 1);
+        let batches = state
+            .queue
+            .range(place..)
+            .filter_map(|element| match element {
+                Element::Batch(batch) => Some(batch.clone()),
+                _ => None,
+            });
+        let batches = batches.collect();
+        let behind = state.queue.len() - place;
+        state.queue.insert(place, Element::Barrier(barrier));
+        self.total_queued += 1;
+        self.came(channel);
+        if let Some(at) = self.ready.iter().position(|other| *other == channel) {
+            // It is what the consumer waits for.
+            self.ready.remove(at);
+            self.ready.push_front(channel);
+        }
+        Overtaking::Before { batches, behind }
+    }
+
+    /// Keeps what a barrier overtook for the consumer.
+    pub(crate) fn keep_overtaken(&mut self, channel: usize, batches: Vec<Batch>) {
+        self.channels[channel].overtaken = batches;
+    }
+
+    /// Takes what was kept.
+    pub(crate) fn take_overtaken(&mut self, channel: usize) -> Vec<Batch> {
+        std::mem::take(&mut self.channels[channel].overtaken)
+    }
+
+    /// Whether the channel that is served next begins with a barrier that overtakes.
+    pub(crate) fn has_barrier(&self) -> bool {
+        let next = self.ready.front();
+        next.is_some_and(|channel| {
+            let first = self.channels[*channel].queue.front();
+            matches!(first, Some(Element::Barrier(barrier)) if barrier.overtakes())
+        })
     }
 
     /// Whether a channel takes an element now, or refuses it at once because the consumer is gone.

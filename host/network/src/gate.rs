@@ -103,6 +103,16 @@ impl Gate {
         self.shared.lock().resume(channel);
     }
 
+    /// Whether what comes next is a barrier.
+    pub fn has_barrier(&self) -> bool {
+        self.shared.lock().has_barrier()
+    }
+
+    /// The batches that the barrier which came last on a channel overtook on this side of the network.
+    pub fn take_overtaken(&mut self, channel: usize) -> Vec<Batch> {
+        self.shared.lock().take_overtaken(channel)
+    }
+
     /// Gives the memory of a processed batch back to the producers.
     ///
     /// Kept are as many batches as a channel has room for and one per channel, none of them giant.

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use wasmill_actor::{CancelToken, Signal};
-use wasmill_types::{Batch, Element};
+use wasmill_types::{Barrier, Batch, Element};
 
-use crate::exchange::{Put, Reason};
+use crate::exchange::{Overtaking, Put, Reason};
 use crate::gate::{Shared, because};
 
 /// The producer's end of a channel.
@@ -100,6 +100,37 @@ impl Sender {
             self.wake();
         }
         Ok(())
+    }
+
+    /// Sends a barrier past everything that waits in the channel but earlier barriers; copies of the batches
+    /// that it overtook. Never waits.
+    ///
+    /// # Errors
+    /// When the consumer is gone.
+    pub fn overtake(&mut self, barrier: Arc<Barrier>) -> Result<Vec<Batch>, SendError> {
+        let overtaking = self.shared.lock().overtake(self.channel, barrier);
+        match overtaking {
+            Overtaking::Before { batches, .. } => {
+                // Also one that waits for room in its own outputs has to look.
+                self.wake();
+                Ok(batches)
+            }
+            Overtaking::ConsumerGone(reason) => Err(SendError::ReceiverGone { reason }),
+        }
+    }
+
+    /// As [`Sender::overtake`], for the end of a channel that comes from elsewhere: what was overtaken is
+    /// kept for the consumer, which the caller wakes. Answers how many elements are behind the barrier; none
+    /// when the consumer is gone.
+    pub(crate) fn let_overtake(&mut self, barrier: Arc<Barrier>) -> Option<usize> {
+        let mut exchange = self.shared.lock();
+        match exchange.overtake(self.channel, barrier) {
+            Overtaking::Before { batches, behind } => {
+                exchange.keep_overtaken(self.channel, batches);
+                Some(behind)
+            }
+            Overtaking::ConsumerGone(_) => None,
+        }
     }
 
     /// As [`Sender::try_send`], but leaves it to the caller to wake the consumer; answers whether it has to.

@@ -1,4 +1,4 @@
-//! When the barriers of a checkpoint have come on all channels of a task (semantics §7.5–7.10). Pure.
+//! When the barriers of a checkpoint have come on all channels of a task (semantics §7.5–7.12). Pure.
 //!
 //! The task tells it each barrier, each end of a channel and what the coordinator gave up, and does what
 //! it says. Invariants: a checkpoint is taken at most once and none after a later one; a channel is
@@ -38,6 +38,8 @@ struct Arrivals {
     missing: usize,
     /// When the first came.
     since: Duration,
+    /// Whether the checkpoint was taken before all had come.
+    is_taken: bool,
 }
 
 /// Something for the task to do.
@@ -53,7 +55,12 @@ pub enum Step {
         barrier: Arc<Barrier>,
         /// When the first barrier came.
         since: Duration,
+        /// Whether what comes on [`Aligner::is_missing`] channels belongs to it too, until
+        /// [`Step::Complete`].
+        records: bool,
     },
+    /// The barrier that overtook has come on all channels (semantics §7.11).
+    Complete(CheckpointId),
     /// Tell the coordinator that the checkpoint is not taken: a newer one came first (semantics §7.7).
     Subsumed(CheckpointId),
 }
@@ -88,14 +95,61 @@ impl Aligner {
             }
             Some(_) | None => {}
         }
+        let overtakes = barrier.overtakes();
         let pending = self
             .pending
-            .get_or_insert_with(|| Arrivals::new(&self.open, barrier, now));
-        if pending.arrive(channel) {
+            .get_or_insert_with(|| Arrivals::new(&self.open, Arc::clone(&barrier), now));
+        let is_new = pending.arrive(channel);
+        if overtakes && !pending.is_taken {
+            pending.barrier = barrier;
+            self.take_early(&mut steps);
+        } else if is_new && !pending.is_taken {
             steps.push(Step::Block(channel));
         }
         self.take_if_aligned(&mut steps);
         steps
+    }
+
+    /// The pending checkpoint has tried to align for long enough: from here on its barrier overtakes
+    /// (semantics §7.12).
+    pub fn overtake(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if let Some(pending) = &mut self.pending
+            && !pending.is_taken
+        {
+            pending.barrier = Arc::new(pending.barrier.passing(Alignment::Unaligned));
+            self.take_early(&mut steps);
+        }
+        steps
+    }
+
+    /// The barrier that channels wait for, if there is one.
+    pub fn pending(&self) -> Option<&Arc<Barrier>> {
+        let pending = self.pending.as_ref().filter(|pending| !pending.is_taken);
+        pending.map(|pending| &pending.barrier)
+    }
+
+    /// Whether the barrier of the checkpoint that was taken early has not come on a channel.
+    pub fn is_missing(&self, channel: usize) -> bool {
+        let pending = self.pending.as_ref().filter(|pending| pending.is_taken);
+        pending.is_some_and(|pending| !pending.arrived[channel])
+    }
+
+    /// Takes the pending checkpoint before its barrier has come everywhere.
+    fn take_early(&mut self, steps: &mut Vec<Step>) {
+        let Some(pending) = &mut self.pending else {
+            return;
+        };
+        pending.is_taken = true;
+        steps.push(Step::Take {
+            barrier: Arc::clone(&pending.barrier),
+            since: pending.since,
+            records: true,
+        });
+        // Those that were blocked are behind their barrier already.
+        let channels = pending.arrived.iter().zip(&self.open).enumerate();
+        let blocked = channels.filter(|(_, (arrived, open))| **arrived && **open);
+        steps.extend(blocked.map(|(channel, _)| Step::Resume(channel)));
     }
 
     /// Nothing comes on this channel any more, which counts as a barrier of each checkpoint (semantics
@@ -164,6 +218,7 @@ impl Aligner {
         Some(Step::Take {
             barrier: arrivals.barrier,
             since: arrivals.since,
+            records: false,
         })
     }
 
@@ -175,9 +230,13 @@ impl Aligner {
         let mut resumed = Vec::new();
         if let Some(pending) = self.release(&mut resumed) {
             self.settle(pending.barrier.checkpoint);
-            steps.push(Step::Take {
-                barrier: pending.barrier,
-                since: pending.since,
+            steps.push(match pending.is_taken {
+                true => Step::Complete(pending.barrier.checkpoint),
+                false => Step::Take {
+                    barrier: pending.barrier,
+                    since: pending.since,
+                    records: false,
+                },
             });
         }
         steps.extend(resumed);
@@ -193,7 +252,9 @@ impl Aligner {
         let pending = self.pending.take()?;
         let channels = pending.arrived.iter().zip(&self.open).enumerate();
         let blocked = channels.filter(|(_, (arrived, open))| **arrived && **open);
-        steps.extend(blocked.map(|(channel, _)| Step::Resume(channel)));
+        if !pending.is_taken {
+            steps.extend(blocked.map(|(channel, _)| Step::Resume(channel)));
+        }
         Some(pending)
     }
 }
@@ -205,6 +266,7 @@ impl Arrivals {
             arrived: open.iter().map(|open| !open).collect(),
             missing: open.iter().filter(|open| **open).count(),
             since: now,
+            is_taken: false,
         }
     }
 

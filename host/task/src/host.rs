@@ -15,6 +15,7 @@ use wasmill_types::operator::{
 use wasmill_types::{Barrier, BatchView, BlobsView, Element, TaskFailure};
 
 use crate::event_time::OutputTime;
+use crate::keeper::ChannelRecords;
 use crate::metrics::{Histogram, TaskMetrics};
 use crate::outcome::Observer;
 use crate::output::Output;
@@ -112,12 +113,16 @@ impl TaskHost {
         told.map_or(Ok(()), |element| self.broadcast(&element))
     }
 
-    /// Cuts the outputs: what was sent belongs to the checkpoint.
+    /// Cuts the outputs: what was sent belongs to the checkpoint. What the barrier overtook is returned.
     ///
     /// # Errors
     /// When an edge cannot take it.
-    pub fn barrier(&mut self, barrier: Arc<Barrier>) -> Result<(), TaskFailure> {
-        self.broadcast(&Element::Barrier(barrier))
+    pub fn barrier(&mut self, barrier: &Arc<Barrier>) -> Result<Vec<ChannelRecords>, TaskFailure> {
+        let mut overtaken = Vec::new();
+        for output in &mut self.outputs {
+            overtaken.extend(output.barrier(barrier)?);
+        }
+        Ok(overtaken)
     }
 
     /// Says that all records have been sent.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use wasmill_actor::CancelToken;
 use wasmill_connectors::{Committable, Split};
 use wasmill_state::{BackendChoice, Expiry, KeyedSnapshot, Opened, Opening, OwnedGroups};
-use wasmill_types::id::{CheckpointId, OperatorId};
+use wasmill_types::id::{CheckpointId, EdgeId, OperatorId};
 use wasmill_types::operator::OperatorState;
-use wasmill_types::{Barrier, HostError, TaskFailure};
+use wasmill_types::{Barrier, Batch, HostError, TaskFailure};
 
 /// Keeps what one attempt of a task hands over.
 pub trait Keeper: Send {
@@ -61,6 +61,8 @@ pub struct Start {
     pub lists: Vec<OperatorState>,
     /// The splits that it goes on with; none if it is not restored.
     pub splits: Vec<Split>,
+    /// What was in flight to it, to be processed before anything else.
+    pub in_flight: Vec<(EdgeId, Batch)>,
     /// The operators that had finished: their task only passes the end on.
     pub is_finished: bool,
 }
@@ -91,8 +93,23 @@ pub struct Taken {
     pub committables: Vec<Pending>,
     /// Whether all operators had finished.
     pub is_finished: bool,
+    /// What the barrier overtook on its inputs, by channel.
+    pub inputs: Vec<ChannelRecords>,
+    /// What it overtook on its outputs.
+    pub outputs: Vec<ChannelRecords>,
     /// How long it took.
     pub times: Times,
+}
+
+/// Records in flight in one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelRecords {
+    /// The edge.
+    pub edge: EdgeId,
+    /// The subtask at the other end.
+    pub peer: u32,
+    /// The records, in order.
+    pub batches: Vec<Batch>,
 }
 
 /// What a sink handed over at a barrier.

@@ -15,6 +15,8 @@ pub enum Next {
     Cancel,
     /// Do what the task was told about checkpoints.
     Order,
+    /// Stop trying to align a checkpoint.
+    Overtake,
     /// Send what was collected: its time is over.
     Flush,
     /// Wait until every output has room, at most until this time.
@@ -38,6 +40,8 @@ pub struct Facts {
     pub is_cancelled: bool,
     /// Whether it was told something about checkpoints.
     pub has_orders: bool,
+    /// When the pending checkpoint stops trying to align.
+    pub overtake_at: Option<Duration>,
     /// Whether every output takes records without waiting.
     pub has_room: bool,
     /// When collected records must be sent at the latest, if there are any that can be.
@@ -66,11 +70,21 @@ pub fn select(facts: Facts, gate: Option<&mut Gate>) -> Next {
     if facts.has_orders {
         return Next::Order;
     }
+    if is_due(facts.overtake_at) {
+        return Next::Overtake;
+    }
     if is_due(flush_at) {
         return Next::Flush;
     }
     if !facts.has_room {
-        return Next::WaitForRoom(flush_at);
+        // A barrier that overtakes does not wait for room.
+        if let Some(gate) = gate.filter(|gate| gate.has_barrier())
+            && let Ok(Some((channel, element))) = gate.next()
+        {
+            return Next::Input(channel, element);
+        }
+        let until = [flush_at, facts.overtake_at].into_iter().flatten().min();
+        return Next::WaitForRoom(until);
     }
     if is_due(timer_at) {
         return Next::FireTimers;
@@ -83,7 +97,8 @@ pub fn select(facts: Facts, gate: Option<&mut Gate>) -> Next {
         Ok(None) => {}
         Err(lost) => return Next::Lost(lost),
     }
-    Next::Wait([flush_at, timer_at, poll_at].into_iter().flatten().min())
+    let times = [flush_at, timer_at, poll_at, facts.overtake_at];
+    Next::Wait(times.into_iter().flatten().min())
 }
 
 #[cfg(test)]

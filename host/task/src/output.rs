@@ -1,8 +1,11 @@
 //! Where records go that leave the operators of a task: over an edge, or into a sink of the host.
 
-use wasmill_actor::Signal;
-use wasmill_types::{BatchView, Element, TaskFailure};
+use std::sync::Arc;
 
+use wasmill_actor::Signal;
+use wasmill_types::{Barrier, BatchView, Element, TaskFailure};
+
+use crate::keeper::ChannelRecords;
 use crate::partition::ResultPartition;
 use crate::sink::SinkOutput;
 
@@ -43,6 +46,17 @@ impl Output {
         match self {
             Self::Edge(partition) => partition.broadcast(element),
             Self::Sink(_) => Ok(()),
+        }
+    }
+
+    /// Sends a barrier, past what waits if it overtakes and the edge lets it; what it overtook.
+    ///
+    /// # Errors
+    /// As [`Output::emit`].
+    pub fn barrier(&mut self, barrier: &Arc<Barrier>) -> Result<Vec<ChannelRecords>, TaskFailure> {
+        match self {
+            Self::Edge(partition) => partition.barrier(barrier),
+            Self::Sink(_) => Ok(Vec::new()),
         }
     }
 

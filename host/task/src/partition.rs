@@ -9,8 +9,11 @@ use std::sync::Arc;
 
 use wasmill_actor::{CancelToken, Clock, Signal};
 use wasmill_network::{SendError, Sender, TrySendError};
-use wasmill_types::{Batch, BatchView, Element, HostError, TaskFailure};
+use wasmill_types::barrier::Alignment;
+use wasmill_types::id::EdgeId;
+use wasmill_types::{Barrier, Batch, BatchView, Element, HostError, TaskFailure};
 
+use crate::keeper::ChannelRecords;
 use crate::metrics::{TaskMetrics, Wait};
 use crate::partitioner::{Partitioner, Targets};
 
@@ -29,6 +32,8 @@ pub struct ResultPartition {
     /// The channels that something was sent to since they were last seen with room; each once. The others
     /// have room for sure, because nobody else sends to them.
     unsure: Vec<usize>,
+    /// The edge, and the subtask that the first channel leads to.
+    edge: (EdgeId, u32),
     /// Counts the time that the task waits for room.
     timed_by: Option<(Clock, Arc<TaskMetrics>)>,
 }
@@ -61,6 +66,7 @@ impl ResultPartition {
             frame_bytes: frame_bytes as usize,
             cancel,
             is_dirty: false,
+            edge: (EdgeId(0), 0),
             timed_by: None,
         }
     }
@@ -106,6 +112,48 @@ impl ResultPartition {
         }
         self.is_dirty = false;
         Ok(())
+    }
+
+    /// Says which edge this is, and from which subtask on its channels lead to its readers.
+    #[must_use]
+    pub fn of_edge(mut self, edge: EdgeId, first_consumer: u32) -> Self {
+        self.edge = (edge, first_consumer);
+        self
+    }
+
+    /// Sends a barrier. One that overtakes goes past the batches that wait in a channel and the records that
+    /// are being collected, of which copies are returned, and does not wait; on pointwise and broadcast edges
+    /// it stays in order (semantics §7.15).
+    ///
+    /// # Errors
+    /// When a channel's reader is gone, or the task is cancelled while it waits.
+    pub fn barrier(&mut self, barrier: &Arc<Barrier>) -> Result<Vec<ChannelRecords>, TaskFailure> {
+        if !barrier.overtakes() {
+            self.broadcast(&Element::Barrier(Arc::clone(barrier)))?;
+            return Ok(Vec::new());
+        }
+        if !self.partitioner.spreads_over_all() {
+            let in_order = Arc::new(barrier.passing(Alignment::Aligned));
+            self.broadcast(&Element::Barrier(in_order))?;
+            return Ok(Vec::new());
+        }
+        let (edge, first_consumer) = self.edge;
+        let mut overtaken = Vec::new();
+        for (peer, channel) in (first_consumer..).zip(&mut self.channels) {
+            let sent = channel.sender.overtake(Arc::clone(barrier));
+            let mut batches = sent.map_err(stopped)?;
+            if !channel.frame.is_empty() {
+                batches.push(channel.frame.clone());
+            }
+            if !batches.is_empty() {
+                overtaken.push(ChannelRecords {
+                    edge,
+                    peer,
+                    batches,
+                });
+            }
+        }
+        Ok(overtaken)
     }
 
     /// Sends what was collected for channels that have room. The rest goes when there is room, so this

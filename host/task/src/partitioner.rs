@@ -43,6 +43,18 @@ pub enum Targets {
 }
 
 impl Partitioner {
+    /// Whether a barrier may overtake on the edge: what it overtakes can be spread again over other readers.
+    pub fn spreads_over_all(&self) -> bool {
+        match self.partitioning {
+            Partitioning::Hash
+            | Partitioning::Rebalance
+            | Partitioning::Shuffle
+            | Partitioning::Global
+            | Partitioning::Custom => true,
+            Partitioning::Forward | Partitioning::Rescale | Partitioning::Broadcast => false,
+        }
+    }
+
     /// A partitioner for an edge with this number of channels from this subtask.
     ///
     /// `max_parallelism` is that of the reader; `rng` picks the first channel of a rebalance and those of

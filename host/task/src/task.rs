@@ -7,10 +7,12 @@
 
 mod checkpoint;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use wasmill_actor::{CancelToken, Clock, Signal};
 use wasmill_network::Gate;
+use wasmill_types::id::EdgeId;
 use wasmill_types::operator::{Operator, PollStatus, TaskContext, TimeDomain};
 use wasmill_types::{Batch, Element, HostError, TaskFailure};
 
@@ -55,6 +57,10 @@ pub struct Task {
 /// One input of the operator that comes from other tasks.
 #[derive(Debug)]
 pub struct TaskInput {
+    /// The edge.
+    pub edge: EdgeId,
+    /// The subtasks that write to its channels, in their order.
+    pub producers: Range<u32>,
     /// The gate's first channel of this input.
     pub first_channel: usize,
     /// The event time of its channels.
@@ -122,6 +128,12 @@ impl Task {
             return Ok(());
         }
         self.operator.open(&self.context)?;
+        for (edge, batch) in self.checkpoints.take_in_flight() {
+            // They came over edges of this job, or restoring would have been refused.
+            if let Some(index) = self.inputs.iter().position(|input| input.edge == edge) {
+                self.process(index, batch)?;
+            }
+        }
         let splits = self.checkpoints.take_splits();
         match &mut self.source {
             Some(source) => source.restore(self.operator.as_mut(), splits),
@@ -148,6 +160,7 @@ impl Task {
         match select(facts, self.gate.as_mut()) {
             Next::Cancel => Err(TaskFailure::Cancelled),
             Next::Order => self.obey(progress),
+            Next::Overtake => self.overtake(),
             Next::Flush => {
                 progress.flush_at = None;
                 self.operator.host().flush()
@@ -193,6 +206,7 @@ impl Task {
         Facts {
             is_cancelled: self.cancel.is_cancelled(),
             has_orders: self.checkpoints.has_orders(),
+            overtake_at: self.overtakes_at(now),
             has_room,
             flush_at: progress.flush_at,
             timer_at: timer.map(|at| self.when(at, now)),
@@ -262,7 +276,10 @@ impl Task {
         let input = &mut self.inputs[index];
         let local = channel - input.first_channel;
         match element {
-            Element::Batch(batch) => self.process(index, batch),
+            Element::Batch(batch) => {
+                self.checkpoints.record(channel, &batch);
+                self.process(index, batch)
+            }
             Element::Watermark(time) => {
                 let passed = input.valve.watermark(local, time);
                 passed.map_or(Ok(()), |passed| self.pass(index, passed, progress))

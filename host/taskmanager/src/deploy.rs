@@ -313,6 +313,7 @@ fn spec(
                 .state
                 .backend(job.settings.backend, place.slot, &directory),
             directory,
+            max_record_bytes: site.options.max_record_bytes,
             restore: told.restore,
             executor: site.executor.clone(),
         }))),

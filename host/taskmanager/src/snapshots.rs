@@ -6,6 +6,7 @@
 //! be complete; what was written is told to the coordinator, however late, so that nothing is forgotten in
 //! storage.
 
+mod in_flight;
 mod restore;
 mod save;
 
@@ -14,12 +15,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmill_actor::{Address, CancelToken, Reply};
-use wasmill_checkpoint::handles::{KeyedState, SharedFile};
+use wasmill_checkpoint::handles::{EdgeUid, KeyedState, SharedFile};
 use wasmill_graph::{JobGraph, OperatorUid, Vertex};
 use wasmill_rpc::protocol::{JobDescription, TaskRestore};
 use wasmill_state::{BackendChoice, Opening};
 use wasmill_task::keeper::{Declined, Keeper, KeyedSetup, Start, Taken};
-use wasmill_types::id::{AttemptId, CheckpointId, OperatorId};
+use wasmill_types::id::{AttemptId, CheckpointId, EdgeId, OperatorId};
 use wasmill_types::job::StateSpec;
 use wasmill_types::{HostError, TaskFailure};
 
@@ -34,6 +35,12 @@ pub(crate) struct AttemptState {
     pub(crate) attempt: AttemptId,
     /// The operators of its chain.
     operators: Vec<OperatorStates>,
+    /// The edges of the job, as snapshots name them.
+    edges: BTreeMap<EdgeId, EdgeUid>,
+    /// The number of key groups of its vertex.
+    max_parallelism: u32,
+    /// The largest record, in bytes.
+    max_record_bytes: u32,
     /// The operator that keyed state, timers and splits belong to.
     head: OperatorUid,
     /// Where keyed state is kept.
@@ -75,6 +82,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) vertex: &'a Vertex,
     pub(crate) backend: BackendChoice,
     pub(crate) directory: PathBuf,
+    pub(crate) max_record_bytes: u32,
     pub(crate) restore: TaskRestore,
     pub(crate) executor: Address<Message>,
 }
@@ -101,6 +109,9 @@ impl AttemptKeeper {
         let state = AttemptState {
             attempt: setup.attempt,
             operators: operators.collect(),
+            edges: edges(graph),
+            max_parallelism: vertex.max_parallelism,
+            max_record_bytes: setup.max_record_bytes,
             head: graph.operator(vertex.head()).state_id,
             backend: setup.backend,
             directory: setup.directory,
@@ -147,6 +158,7 @@ impl Keeper for AttemptKeeper {
             has_rows: !fetched.keyed.is_empty(),
             lists: std::mem::take(&mut fetched.lists),
             splits: std::mem::take(&mut fetched.splits),
+            in_flight: std::mem::take(&mut fetched.in_flight),
             keyed: None,
         };
         if let Some(setup) = keyed {
@@ -248,6 +260,21 @@ impl Files {
             known.is_confirmed || known.file.uploaded_for > checkpoint
         });
     }
+}
+
+/// The edges of a job, as snapshots name them.
+fn edges(graph: &JobGraph) -> BTreeMap<EdgeId, EdgeUid> {
+    let uid = |id| graph.operator(id).state_id;
+    let named = graph.edges().map(|edge| {
+        let name = EdgeUid {
+            upstream: uid(edge.upstream),
+            output: edge.output,
+            downstream: uid(edge.downstream),
+            input: edge.input,
+        };
+        (edge.id, name)
+    });
+    named.collect()
 }
 
 /// The shared files of a state, if it is a backend's own.

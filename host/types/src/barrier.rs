@@ -28,6 +28,22 @@ pub struct Barrier {
     pub full: bool,
 }
 
+impl Barrier {
+    /// Whether it passes what waits in a channel.
+    pub fn overtakes(&self) -> bool {
+        self.alignment == Alignment::Unaligned
+    }
+
+    /// The barrier with another way to pass channels.
+    #[must_use]
+    pub fn passing(&self, alignment: Alignment) -> Self {
+        Self {
+            alignment,
+            ..self.clone()
+        }
+    }
+}
+
 /// How a barrier passes the channels of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Alignment {

@@ -219,6 +219,18 @@ impl Consumer {
     /// Puts an element into the gate; answers whether anybody will take it. Waits only where events have
     /// filled the gate.
     async fn deliver(&mut self, mut element: Element, buffers: u32) -> bool {
+        if let Element::Barrier(barrier) = &element
+            && barrier.overtakes()
+        {
+            let Some(behind) = self.subscription.sender.let_overtake(Arc::clone(barrier)) else {
+                return false;
+            };
+            self.wake = true;
+            // The barrier fills no buffer; what is behind it does, in the old order.
+            let place = self.untaken.len().saturating_sub(behind);
+            self.untaken.insert(place, 0);
+            return true;
+        }
         loop {
             match self.subscription.sender.put(element) {
                 Ok(wake) => {

@@ -23,6 +23,7 @@ fn shown(step: &Step) -> String {
         Step::Block(channel) => format!("block{channel}"),
         Step::Resume(channel) => format!("resume{channel}"),
         Step::Take { barrier, .. } => format!("take{}", barrier.checkpoint),
+        Step::Complete(checkpoint) => format!("complete{checkpoint}"),
         Step::Subsumed(checkpoint) => format!("subsumed{checkpoint}"),
     }
 }
@@ -118,6 +119,47 @@ fn at_least_once_counts_barriers_and_blocks_nothing() {
     }
 }
 
+#[test]
+fn a_barrier_that_overtakes_is_taken_at_once_and_complete_when_it_came_everywhere() {
+    for (channels, events, expected) in [
+        (1, "b0:1", "take1,resume0,complete1"),
+        (3, "b1:1 b0:1 b2:1", "take1,resume1 |  | complete1"),
+        (2, "b0:1 e1", "take1,resume0 | complete1"),
+        (
+            2,
+            "b0:1 b0:2 b1:2",
+            "take1,resume0 | subsumed1,take2,resume0 | complete2",
+        ),
+        (
+            2,
+            "b0:1 a1 b1:1 b0:2",
+            "take1,resume0 |  |  | take2,resume0",
+        ),
+    ] {
+        assert_eq!(
+            said(channels, Alignment::Unaligned, events),
+            expected,
+            "{events}"
+        );
+    }
+}
+
+#[test]
+fn a_barrier_that_has_tried_to_align_for_long_enough_overtakes() {
+    let mut aligner = Aligner::new(3);
+    let aligned = barrier(1, Alignment::AlignedFor(Duration::ZERO));
+    let mut steps = aligner.barrier(0, Arc::clone(&aligned), Duration::ZERO);
+    assert!(aligner.pending().is_some() && !aligner.is_missing(1));
+    steps.extend(aligner.overtake());
+    assert!(aligner.pending().is_none() && aligner.is_missing(1) && !aligner.is_missing(0));
+    steps.extend(aligner.overtake());
+    // Barriers that still come in order do not block any more.
+    steps.extend(aligner.barrier(1, Arc::clone(&aligned), Duration::ZERO));
+    steps.extend(aligner.ended(2));
+    let steps: Vec<_> = steps.iter().map(shown).collect();
+    assert_eq!(steps, ["block0", "take1", "resume0", "complete1"]);
+}
+
 /// Channels bring barriers in order, some are given up, some channels end: whatever the order between
 /// channels, ids that are taken ascend, each is taken after it came on all channels that were open, and in
 /// the end nothing is blocked.
@@ -161,7 +203,7 @@ fn whatever_the_order_checkpoints_are_taken_once_and_nothing_stays_blocked() {
                         );
                         taken.push(id);
                     }
-                    Step::Subsumed(_) => {}
+                    Step::Complete(_) | Step::Subsumed(_) => {}
                 }
             }
         }
@@ -171,7 +213,7 @@ fn whatever_the_order_checkpoints_are_taken_once_and_nothing_stays_blocked() {
                     match step {
                         Step::Block(channel) => blocked[channel] = true,
                         Step::Resume(channel) => blocked[channel] = false,
-                        Step::Take { .. } | Step::Subsumed(_) => {}
+                        Step::Take { .. } | Step::Complete(_) | Step::Subsumed(_) => {}
                     }
                 }
                 blocked[channel] = false;

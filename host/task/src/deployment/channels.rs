@@ -136,6 +136,8 @@ impl Channels {
         for &edge in &vertex.inputs {
             let producers = execution.producers(edge, consumer);
             inputs.push(TaskInput {
+                edge,
+                producers: producers.clone(),
                 first_channel: writers.len(),
                 valve: Valve::new(producers.len()),
                 open_channels: producers.len(),

@@ -263,6 +263,7 @@ impl<'a> Builder<'a> {
             PlannedOutput::Edge(id) => {
                 let edge = self.job.graph.edge(id);
                 let ends = (id, edge.to);
+                let first_consumer = self.execution.consumers(id, subtask).start;
                 let senders =
                     self.channels
                         .take_senders(&self.execution, self.places, ends, subtask)?;
@@ -274,6 +275,7 @@ impl<'a> Builder<'a> {
                 );
                 let (bytes, cancel) = (self.job.options.frame_bytes, site.spec.cancel.clone());
                 let partition = ResultPartition::new(senders, partitioner, bytes, cancel);
+                let partition = partition.of_edge(id, first_consumer);
                 let timed = partition.timed_by(self.job.clock.clone(), Arc::clone(metrics));
                 Ok(Output::Edge(timed))
             }

@@ -10,6 +10,7 @@ fn facts(situation: &str) -> Facts {
     let mut facts = Facts {
         is_cancelled: false,
         has_orders: false,
+        overtake_at: None,
         has_room: true,
         flush_at: None,
         timer_at: None,
@@ -24,6 +25,7 @@ fn facts(situation: &str) -> Facts {
             "order" => facts.has_orders = true,
             "cancelled" => facts.is_cancelled = true,
             "flush" => facts.flush_at = at,
+            "overtake" => facts.overtake_at = at,
             "timer" => facts.timer_at = at,
             "poll" => facts.poll_at = at,
             other => panic!("`{other}` is no fact"),
@@ -40,9 +42,12 @@ fn shown(next: Next) -> String {
         Next::WaitForRoom(Some(at)) => format!("wait-for-room@{}", at.as_millis()),
         Next::Input(channel, _) => format!("input {channel}"),
         Next::Lost(lost) => format!("lost {}", lost.channel),
-        other @ (Next::Cancel | Next::Order | Next::Flush | Next::FireTimers | Next::Poll) => {
-            format!("{other:?}").to_lowercase()
-        }
+        other @ (Next::Cancel
+        | Next::Order
+        | Next::Overtake
+        | Next::Flush
+        | Next::FireTimers
+        | Next::Poll) => format!("{other:?}").to_lowercase(),
     }
 }
 
@@ -53,6 +58,12 @@ fn the_most_urgent_thing_comes_first() {
         ("cancelled flush@0 full timer@0 poll@0", "cancel", "cancel"),
         ("order flush@0 full timer@0 poll@0", "order", "order"),
         ("cancelled order", "cancel", "cancel"),
+        ("overtake@10 flush@0 full", "overtake", "overtake"),
+        (
+            "overtake@12 flush@15 full",
+            "wait-for-room@12",
+            "wait-for-room@12",
+        ),
         ("flush@10 full timer@0 poll@0", "flush", "flush"),
         (
             "flush@11 full timer@0",

@@ -8,13 +8,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmill_types::TaskFailure;
-use wasmill_types::barrier::{Barrier, SnapshotKind};
-use wasmill_types::id::CheckpointId;
+use wasmill_types::barrier::{Alignment, Barrier, SnapshotKind};
+use wasmill_types::id::{CheckpointId, EdgeId};
+use wasmill_types::{Batch, TaskFailure};
 
-use super::{Progress, Task};
+use super::{Progress, Task, TaskInput};
 use crate::aligner::{Aligner, Step};
-use crate::keeper::{Declined, Keeper, Start, Taken, Times};
+use crate::keeper::{ChannelRecords, Declined, Keeper, Start, Taken, Times};
 use crate::orders::{Order, Orders};
 use crate::outcome::{Change, Outcome};
 
@@ -27,6 +27,8 @@ pub struct Checkpoints {
     are_periodic: bool,
     /// The splits that a restored source goes on with, until it is open.
     splits: Vec<wasmill_connectors::Split>,
+    /// What was in flight to a restored task, until it is open.
+    in_flight: Vec<(EdgeId, Batch)>,
     restored_at_end: bool,
     /// Whether all operators have finished.
     is_finished: bool,
@@ -34,6 +36,34 @@ pub struct Checkpoints {
     last: Last,
     /// A trigger for a savepoint before which the source has to finish.
     drain: Option<Arc<Barrier>>,
+    /// The checkpoint whose barrier overtook, until it has come on all channels.
+    recording: Option<Recording>,
+    /// What the barrier that is being handled overtook, by channel.
+    overtaken: Vec<(usize, Vec<Batch>)>,
+}
+
+/// A checkpoint that was taken before its barrier had come everywhere. What is recorded is bounded by what
+/// the channels hold: producers send the barrier past it.
+struct Recording {
+    taken: Taken,
+    /// By channel.
+    inputs: Vec<ChannelRecords>,
+}
+
+impl Recording {
+    fn new(taken: Taken, inputs: &[TaskInput]) -> Self {
+        let channels = inputs.iter().flat_map(|input| {
+            input.producers.clone().map(|peer| ChannelRecords {
+                edge: input.edge,
+                peer,
+                batches: Vec::new(),
+            })
+        });
+        Self {
+            taken,
+            inputs: channels.collect(),
+        }
+    }
 }
 
 /// Which checkpoint a task waits for before it leaves.
@@ -75,15 +105,22 @@ impl Checkpoints {
             keeper,
             are_periodic,
             splits: std::mem::take(&mut start.splits),
+            in_flight: std::mem::take(&mut start.in_flight),
             restored_at_end: start.is_finished,
             is_finished: false,
             last: Last::No,
             drain: None,
+            recording: None,
+            overtaken: Vec::new(),
         }
     }
 
     pub(super) fn has_orders(&self) -> bool {
         self.orders.has_some()
+    }
+
+    pub(super) fn take_in_flight(&mut self) -> Vec<(EdgeId, Batch)> {
+        std::mem::take(&mut self.in_flight)
     }
 
     pub(super) fn take_splits(&mut self) -> Vec<wasmill_connectors::Split> {
@@ -105,6 +142,39 @@ impl Checkpoints {
         self.last == Last::Complete { stops: true } && !self.is_finished
     }
 
+    /// Keeps a copy of records that a barrier overtook, or that come before theirs.
+    pub(super) fn record(&mut self, channel: usize, batch: &Batch) {
+        if let Some(recording) = &mut self.recording
+            && self.aligner.is_missing(channel)
+        {
+            recording.inputs[channel].batches.push(batch.clone());
+        }
+    }
+
+    fn record_all(&mut self, channel: usize, batches: Vec<Batch>) {
+        if let Some(recording) = &mut self.recording {
+            recording.inputs[channel].batches.extend(batches);
+        }
+    }
+
+    /// The barrier has come on all channels.
+    fn recorded(&mut self, checkpoint: CheckpointId) {
+        for (channel, batches) in std::mem::take(&mut self.overtaken) {
+            self.record_all(channel, batches);
+        }
+        let is_its = |it: &mut Recording| it.taken.barrier.checkpoint == checkpoint;
+        if let Some(Recording { mut taken, inputs }) = self.recording.take_if(is_its) {
+            let has_some = |channel: &ChannelRecords| !channel.batches.is_empty();
+            taken.inputs = inputs.into_iter().filter(has_some).collect();
+            self.keeper.keep(taken);
+        }
+    }
+
+    fn drop_record(&mut self, checkpoint: CheckpointId) {
+        let is_its = |it: &mut Recording| it.taken.barrier.checkpoint == checkpoint;
+        self.recording.take_if(is_its);
+    }
+
     /// Whether a checkpoint must complete before the task leaves.
     pub(super) fn waits(&self) -> bool {
         matches!(self.last, Last::Wanted | Last::Taken(_) | Last::Stop(_))
@@ -122,6 +192,7 @@ impl Task {
             Order::Complete(checkpoint) => self.complete(checkpoint),
             Order::Aborted(checkpoint) => {
                 self.checkpoints.keeper.aborted(checkpoint);
+                self.checkpoints.drop_record(checkpoint);
                 let steps = self.checkpoints.aligner.aborted(checkpoint);
                 self.do_all(steps)?;
                 match self.checkpoints.is_restored_at_end() {
@@ -147,7 +218,7 @@ impl Task {
             return self.end_source();
         }
         let now = self.clock.monotonic();
-        self.take_checkpoint(barrier, now)
+        self.take_checkpoint(barrier, now, false)
     }
 
     /// A barrier has come on a channel.
@@ -157,7 +228,35 @@ impl Task {
         barrier: Arc<Barrier>,
     ) -> Result<(), TaskFailure> {
         let now = self.clock.monotonic();
+        if barrier.overtakes()
+            && let Some(gate) = &mut self.gate
+        {
+            let overtaken = gate.take_overtaken(channel);
+            self.checkpoints.overtaken.push((channel, overtaken));
+        }
         let steps = self.checkpoints.aligner.barrier(channel, barrier, now);
+        let done = self.do_all(steps);
+        // Of a barrier that counts for nothing, or of one whose record is still open.
+        let overtaken = std::mem::take(&mut self.checkpoints.overtaken);
+        for (channel, batches) in overtaken {
+            self.checkpoints.record_all(channel, batches);
+        }
+        done
+    }
+
+    /// When the pending checkpoint stops trying to align, by the monotonic clock.
+    pub(super) fn overtakes_at(&self, now: Duration) -> Option<Duration> {
+        let barrier = self.checkpoints.aligner.pending()?;
+        let Alignment::AlignedFor(patience) = barrier.alignment else {
+            return None;
+        };
+        let patience = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
+        Some(self.when(barrier.triggered_ms.saturating_add(patience), now))
+    }
+
+    /// Stops trying to align (semantics §7.12).
+    pub(super) fn overtake(&mut self) -> Result<(), TaskFailure> {
+        let steps = self.checkpoints.aligner.overtake();
         self.do_all(steps)
     }
 
@@ -173,8 +272,17 @@ impl Task {
                 (Step::Block(channel), Some(gate)) => gate.pause(channel),
                 (Step::Resume(channel), Some(gate)) => gate.resume(channel),
                 (Step::Block(_) | Step::Resume(_), None) => {}
-                (Step::Take { barrier, since }, _) => self.take_checkpoint(barrier, since)?,
+                (
+                    Step::Take {
+                        barrier,
+                        since,
+                        records,
+                    },
+                    _,
+                ) => self.take_checkpoint(barrier, since, records)?,
+                (Step::Complete(checkpoint), _) => self.checkpoints.recorded(checkpoint),
                 (Step::Subsumed(checkpoint), _) => {
+                    self.checkpoints.drop_record(checkpoint);
                     let keeper = &mut self.checkpoints.keeper;
                     keeper.decline(checkpoint, Declined::Subsumed);
                 }
@@ -188,6 +296,7 @@ impl Task {
         &mut self,
         barrier: Arc<Barrier>,
         since: Duration,
+        records: bool,
     ) -> Result<(), TaskFailure> {
         let begun = self.clock.monotonic();
         let id = barrier.checkpoint;
@@ -197,7 +306,7 @@ impl Task {
         for sink in host.sinks() {
             sink.hand_over(id)?;
         }
-        host.barrier(Arc::clone(&barrier))?;
+        let outputs = host.barrier(&barrier)?;
         let (splits, given_splits) = match &self.source {
             Some(source) if !self.checkpoints.is_finished => {
                 source.snapshot(self.operator.as_mut())?
@@ -227,6 +336,8 @@ impl Task {
             given_splits,
             committables: host.sinks().flat_map(|sink| sink.pending()).collect(),
             is_finished: self.checkpoints.is_finished,
+            inputs: Vec::new(),
+            outputs,
             times: Times {
                 sync: taken_at.saturating_sub(begun),
                 alignment,
@@ -234,7 +345,10 @@ impl Task {
                 taken_at,
             },
         };
-        self.checkpoints.keeper.keep(taken);
+        match records {
+            true => self.checkpoints.recording = Some(Recording::new(taken, &self.inputs)),
+            false => self.checkpoints.keeper.keep(taken),
+        }
         Ok(())
     }
 
@@ -286,7 +400,7 @@ impl Task {
             self.operator.host().observer.changed(Change::EndOfData);
         }
         let now = self.clock.monotonic();
-        drain.map_or(Ok(()), |barrier| self.take_checkpoint(barrier, now))
+        drain.map_or(Ok(()), |barrier| self.take_checkpoint(barrier, now, false))
     }
 }
 

@@ -65,6 +65,8 @@ where
     let inputs = inputs.iter().map(|&channels| {
         first_channel += channels;
         TaskInput {
+            edge: EdgeId(0),
+            producers: 0..channels as u32,
             first_channel: first_channel - channels,
             valve: Valve::new(channels),
             open_channels: channels,

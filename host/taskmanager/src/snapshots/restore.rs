@@ -9,16 +9,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use wasmill_actor::CancelToken;
-use wasmill_checkpoint::assignment::{ListPart, RestoredState};
+use wasmill_checkpoint::assignment::{InFlightPart, ListPart, RestoredState};
 use wasmill_checkpoint::handles::{FileHandle, KeyedState, SharedFile};
 use wasmill_checkpoint::storage::{Storage, StorageError};
 use wasmill_connectors::Split;
 use wasmill_rpc::protocol::TaskRestore;
 use wasmill_state::{Source, StateError};
+use wasmill_types::id::EdgeId;
 use wasmill_types::operator::OperatorState;
-use wasmill_types::{Blobs, HostError, TaskFailure};
+use wasmill_types::{Batch, Blobs, HostError, TaskFailure};
 
-use super::{AttemptState, OperatorStates, shared_files};
+use super::{AttemptState, OperatorStates, in_flight, shared_files};
 
 /// Handles that are restored say where their bytes are, whatever the directory.
 const ANYWHERE: &str = "";
@@ -36,6 +37,8 @@ pub(crate) struct Fetched {
     pub(super) lists: Vec<OperatorState>,
     /// The splits to go on with.
     pub(super) splits: Vec<Split>,
+    /// What was in flight to the task.
+    pub(super) in_flight: Vec<(EdgeId, Batch)>,
 }
 
 /// Brings everything here.
@@ -108,12 +111,32 @@ impl Fetching<'_> {
                 items,
             });
         }
+        for part in &state.in_flight {
+            self.in_flight(part).await?;
+        }
         self.fetched
             .splits
             .extend(state.splits.into_iter().map(|split| Split {
                 name: split.split,
                 state: split.position,
             }));
+        Ok(())
+    }
+
+    async fn in_flight(&mut self, part: &InFlightPart) -> Result<(), TaskFailure> {
+        let edge = self.state.edges.iter().find(|(_, uid)| **uid == part.edge);
+        let Some((&edge, _)) = edge else {
+            // The JobMaster has agreed to lose them.
+            return Ok(());
+        };
+        let (stream, range) = (&part.stream, part.range.clone());
+        let bytes = self.storage.read_range(stream, ANYWHERE, range).await;
+        let bytes = bytes.map_err(of_storage)?;
+        let (groups, most) = (self.state.max_parallelism, self.state.max_record_bytes);
+        let batches = in_flight::read(&bytes, &part.filter, groups, most);
+        let batches = batches.map_err(HostError::new)?;
+        let of_edge = batches.into_iter().map(|batch| (edge, batch));
+        self.fetched.in_flight.extend(of_edge);
         Ok(())
     }
 

@@ -14,18 +14,18 @@ use wasmill_actor::{CancelToken, Clock};
 use wasmill_checkpoint::barrier::{Format, SnapshotKind};
 use wasmill_checkpoint::failure::{Failure, FailureReason};
 use wasmill_checkpoint::handles::{
-    CanonicalState, Committables, Elements, FileHandle, KeyedState, ListState, NativeState,
-    OperatorPart, OperatorState, Place, SharedFile, SplitPosition, Spread, SubtaskState,
-    TaskSnapshot,
+    CanonicalState, Committables, Elements, FileHandle, InFlight, KeyedState, ListState,
+    NativeState, OperatorPart, OperatorState, Place, SharedFile, SplitPosition, Spread,
+    SubtaskState, TaskSnapshot,
 };
 use wasmill_checkpoint::statistics::SnapshotMetrics;
 use wasmill_checkpoint::storage::{Storage, StorageError};
 use wasmill_checkpoint::{Barrier, handles};
 use wasmill_state::{KeyedSnapshot, SnapshotFile, snapshot::FileKind};
-use wasmill_task::keeper::Taken;
+use wasmill_task::keeper::{ChannelRecords, Taken};
 use wasmill_types::job::StateKind;
 
-use super::{AttemptState, OperatorStates};
+use super::{AttemptState, OperatorStates, in_flight};
 use crate::errand;
 
 /// How much of a file is read at a time.
@@ -45,6 +45,7 @@ pub(crate) async fn save(
     storage: &Storage,
     clock: &Clock,
 ) -> Result<Saved, Failure> {
+    let (times, overtakes) = (taken.times, taken.barrier.overtakes());
     let mut saving = Saving {
         state,
         storage,
@@ -52,16 +53,16 @@ pub(crate) async fn save(
         written: 0,
         files: 0,
     };
-    let snapshot = saving.all(&taken).await?;
+    let (snapshot, persisted) = saving.all(taken).await?;
     let metrics = SnapshotMetrics {
         checkpointed_size: saving.written,
-        sync: taken.times.sync,
-        asynchronous: clock.monotonic().saturating_sub(taken.times.taken_at),
-        alignment: taken.times.alignment,
+        sync: times.sync,
+        asynchronous: clock.monotonic().saturating_sub(times.taken_at),
+        alignment: times.alignment,
         processed: 0,
-        persisted: 0,
-        start_delay: taken.times.start_delay,
-        unaligned: false,
+        persisted,
+        start_delay: times.start_delay,
+        unaligned: overtakes,
     };
     Ok((snapshot, metrics))
 }
@@ -77,12 +78,21 @@ struct Saving<'a> {
 }
 
 impl Saving<'_> {
-    async fn all(&mut self, taken: &Taken) -> Result<TaskSnapshot, Failure> {
+    /// Writes everything; how many bytes of records in flight there were.
+    async fn all(&mut self, mut taken: Taken) -> Result<(TaskSnapshot, u64), Failure> {
+        let channels = [
+            std::mem::take(&mut taken.inputs),
+            std::mem::take(&mut taken.outputs),
+        ];
+        let [inputs, outputs] = self.in_flight(channels).await?;
+        let taken = &taken;
         let mut parts = Vec::new();
         for operator in &self.state.operators {
             let mut part = SubtaskState {
                 lists: self.lists(operator, taken).await?,
                 committables: self.committables(operator, taken).await?,
+                inputs: of(&inputs, |channel| channel.edge.downstream == operator.uid),
+                outputs: of(&outputs, |channel| channel.edge.upstream == operator.uid),
                 ..SubtaskState::default()
             };
             if operator.uid == self.state.head {
@@ -101,10 +111,46 @@ impl Saving<'_> {
             }
         }
         parts.retain(|part| !part.state.is_empty());
-        Ok(TaskSnapshot {
+        let persisted = inputs.iter().chain(&outputs);
+        let persisted = persisted.map(|channel| channel.range.end - channel.range.start);
+        let persisted = persisted.sum();
+        let snapshot = TaskSnapshot {
             operators: parts,
             operators_finished: taken.is_finished,
-        })
+        };
+        Ok((snapshot, persisted))
+    }
+
+    /// Writes the records that the barrier overtook, of inputs and outputs, into one file.
+    async fn in_flight(
+        &mut self,
+        sides: [Vec<ChannelRecords>; 2],
+    ) -> Result<[Vec<InFlight>; 2], Failure> {
+        let mut stream = Vec::new();
+        let mut found = [Vec::new(), Vec::new()];
+        for (channels, found) in sides.into_iter().zip(&mut found) {
+            for channel in channels {
+                let Some(edge) = self.state.edges.get(&channel.edge) else {
+                    continue;
+                };
+                let start = stream.len() as u64;
+                in_flight::write(&mut stream, channel.batches);
+                found.push((*edge, channel.peer, start..stream.len() as u64));
+            }
+        }
+        if stream.is_empty() {
+            return Ok([Vec::new(), Vec::new()]);
+        }
+        let stream = self.bytes(stream, "channels").await?;
+        Ok(found.map(|channels| {
+            let placed = channels.into_iter().map(|(edge, peer, range)| InFlight {
+                edge,
+                peer,
+                stream: stream.clone(),
+                range,
+            });
+            placed.collect()
+        }))
     }
 
     async fn keyed(&mut self, keyed: Arc<KeyedSnapshot>) -> Result<KeyedState, Failure> {
@@ -317,6 +363,11 @@ impl Saving<'_> {
         let (instance, checkpoint) = (&self.state.instance, self.barrier.checkpoint);
         format!("{instance}-{checkpoint}-{}-{what}", self.files)
     }
+}
+
+fn of(channels: &[InFlight], is_its: impl Fn(&InFlight) -> bool) -> Vec<InFlight> {
+    let its = channels.iter().filter(|channel| is_its(channel));
+    its.cloned().collect()
 }
 
 /// Appends elements to a stream; where they are.
