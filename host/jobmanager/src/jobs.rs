@@ -65,7 +65,8 @@ impl JobStore {
                 Some(job) => jobs.push(job),
                 // Left for a person to look at.
                 None => {
-                    tracing::error!(path = %path.display(), "a stored job cannot be read, it does not go on")
+                    let path = path.display();
+                    tracing::error!(%path, "a stored job cannot be read, it does not go on");
                 }
             }
         }

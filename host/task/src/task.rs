@@ -142,12 +142,14 @@ impl Task {
     }
 
     fn start(&self) -> Progress {
+        let is_at_end = self.checkpoints.is_restored_at_end();
+        let reads = self.source.is_some() && !is_at_end;
         Progress {
             flush_at: None,
-            poll_at: self.source.is_some().then_some(Duration::ZERO),
-            open_inputs: match self.checkpoints.is_restored_at_end() {
+            poll_at: reads.then_some(Duration::ZERO),
+            open_inputs: match is_at_end {
                 true => 0,
-                false => self.inputs.len() + usize::from(self.source.is_some()),
+                false => self.inputs.len() + usize::from(reads),
             },
             open_channels: self.inputs.iter().map(|input| input.open_channels).sum(),
             event_time: InputTime::new(self.inputs.len()),

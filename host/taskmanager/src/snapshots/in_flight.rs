@@ -87,7 +87,8 @@ mod tests {
     fn each_subtask_reads_the_records_of_its_key_groups() {
         let mut batch = Batch::default();
         for number in 0..100_u32 {
-            batch.push(&number.to_le_bytes());
+            batch.data.extend_from_slice(&number.to_le_bytes());
+            batch.ends.push(batch.data.len() as u32);
             batch.hashes.push(number.wrapping_mul(0x9e37_79b9));
         }
         let mut stream = Vec::new();
