@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod bench;
 mod bindings;
 mod cli;
 mod cluster;

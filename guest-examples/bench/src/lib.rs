@@ -3,6 +3,7 @@
 //!
 //! A generator's record `i` is a pure function of `i`, so both runs must add up to the same sums.
 
+mod checkpoint;
 mod keyed_count;
 mod map_filter;
 mod word_count;
@@ -21,6 +22,7 @@ pub fn bench(env: &Env) -> Result<()> {
         "map-filter-exchange" => map_filter::exchange(env),
         "word-count" => word_count::word_count(env),
         "keyed-count" => keyed_count::keyed_count(env),
+        "checkpoint" => checkpoint::checkpoint(env),
         other => bail!("there is no workload `{other}`"),
     }
 }

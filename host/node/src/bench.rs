@@ -5,10 +5,12 @@
 //! else the figures mean nothing and the command fails. The workload [`exchange`] has no guest: it
 //! measures the way between TaskManagers.
 
+mod checkpoint;
 pub(crate) mod exchange;
 mod native;
 mod process;
 mod report;
+mod state;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use clap::{Args, ValueEnum};
 use wasmill_actor::{CancelToken, Clock};
 use wasmill_connectors::Access;
 use wasmill_graph::{JobGraph, LogicalGraph};
+use wasmill_jobmanager::view::JobView;
 use wasmill_rpc::protocol::JobDescription;
 use wasmill_taskmanager::Program;
 use wasmill_taskmanager::programs::Loaded;
@@ -29,12 +32,17 @@ use wasmill_types::job::JobSpec;
 use wasmill_types::size::ByteSize;
 use wasmill_wasm::{Bundle, Engine, EngineOptions};
 
+use crate::cli::BackendArg;
 use crate::embedded::{self, Embedded};
 use crate::failure::{Exit, Failure, story};
+use crate::interrupt::Interrupt;
 use crate::lifetime::{self, Keeper};
+use crate::quantity;
+use crate::screen::Screen;
 use crate::settings::Settings;
 use crate::stdout;
 use report::Report;
+use state::{Place, Taken};
 
 /// Measure a benchmark workload in the sandbox and natively.
 #[derive(Debug, Args)]
@@ -43,6 +51,8 @@ use report::Report;
     wasmill bench map-filter --variant exchange --parallelism 2\n  \
     wasmill bench word-count --parallelism 2 --json\n  \
     wasmill bench keyed-count --keys 10000000 --cache-bytes '64 MiB'\n  \
+    wasmill bench keyed-count --backend rocksdb --checkpoint-interval 1s\n  \
+    wasmill bench checkpoint --state-bytes '2 GiB'\n  \
     wasmill bench exchange --parallelism 2")]
 pub(crate) struct BenchArgs {
     /// The workload.
@@ -65,6 +75,15 @@ pub(crate) struct BenchArgs {
     /// How much keyed state each subtask may cache, for instance `4 MiB`.
     #[arg(long, default_value = "64 MiB")]
     cache_bytes: ByteSize,
+    /// Where `keyed-count` keeps what is not in the caches.
+    #[arg(long, value_enum, default_value = "memory")]
+    backend: BackendArg,
+    /// How often `keyed-count` takes an exactly-once checkpoint, for instance `1s`; not at all if left out.
+    #[arg(long, value_parser = quantity::parse_time, value_name = "TIME")]
+    checkpoint_interval: Option<Duration>,
+    /// How much state `checkpoint` makes.
+    #[arg(long, default_value = "500 MiB")]
+    state_bytes: ByteSize,
     /// How many TaskManager processes `exchange` has.
     #[arg(long = "taskmanagers", default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=16))]
     task_managers: u32,
@@ -90,6 +109,8 @@ enum Workload {
     WordCount,
     /// 64-bit keys: count each key.
     KeyedCount,
+    /// Values of 1000 bytes in RocksDB of which one in a hundred changes: with checkpoints, and without.
+    Checkpoint,
     /// Records from all TaskManager processes to all others, by key; beside raw QUIC.
     Exchange,
 }
@@ -111,6 +132,7 @@ impl Workload {
             Self::MapFilter => "map-filter",
             Self::WordCount => "word-count",
             Self::KeyedCount => "keyed-count",
+            Self::Checkpoint => "checkpoint",
             Self::Exchange => "exchange",
         }
     }
@@ -138,6 +160,7 @@ struct Run {
     cpu: Duration,
     peak_rss: u64,
     checksum: u64,
+    checkpoints: Taken,
 }
 
 /// One way to run the workload's code.
@@ -153,14 +176,19 @@ struct Job {
     graph: JobGraph,
     args: Vec<String>,
     settings: Settings,
+    place: Place,
 }
 
 /// Runs the command.
-pub(crate) fn perform(args: &BenchArgs, clock: &Clock) -> Result<Exit, Failure> {
+pub(crate) fn perform(args: &BenchArgs, clock: &Clock, screen: &Screen) -> Result<Exit, Failure> {
     let failed = |error: anyhow::Error| Failure::failed(story(error.as_ref()));
-    if args.workload != Workload::Exchange {
-        run(args).map_err(failed)?;
-        return Ok(Exit::Finished);
+    let interrupt = || Interrupt::install(screen.clone(), clock.clone(), || ());
+    match args.workload {
+        Workload::Exchange => {}
+        Workload::Checkpoint => return checkpoint::run(args, &interrupt()).map_err(failed),
+        Workload::MapFilter | Workload::WordCount | Workload::KeyedCount => {
+            return run(args, &interrupt()).map_err(failed);
+        }
     }
     variant_name(args).map_err(failed)?;
     let settings = exchange::Settings {
@@ -181,17 +209,29 @@ pub(crate) fn perform(args: &BenchArgs, clock: &Clock) -> Result<Exit, Failure> 
     })
 }
 
-/// Measures guests.
-fn run(args: &BenchArgs) -> Result<()> {
+/// Measures guests. A signal cancels the job that runs, so that its files go.
+fn run(args: &BenchArgs, interrupt: &Interrupt) -> Result<Exit> {
     let variant = variant_name(args)?;
     let records = args.records.unwrap_or_else(|| default_records(args));
     let program = program_args(args, variant, records);
-    let (mut contenders, job) = contenders(args, &program)?;
+    let (mut contenders, spec, graph, settings) = contenders(args, &program)?;
+    let cancel = CancelToken::new();
+    interrupt.running(cancel.clone());
+    let job = Job {
+        spec,
+        graph,
+        args: program,
+        settings,
+        place: Place::new(args.backend, args.checkpoint_interval)?,
+    };
     for round in 0..args.rounds {
         for contender in &mut contenders {
             tracing::info!(round, contender = contender.name, "run");
-            let run = measure(&job, &contender.program)
+            let run = measure(&job, &contender.program, &cancel)
                 .with_context(|| format!("run `{}` {}", args.workload.name(), contender.name))?;
+            let Some((run, _)) = run else {
+                return Ok(Exit::Cancelled);
+            };
             contender.runs.push(run);
         }
     }
@@ -215,10 +255,17 @@ fn run(args: &BenchArgs) -> Result<()> {
         sandboxed,
         uninterrupted,
     };
-    report.print(args.json)
+    report.print(args.json)?;
+    Ok(Exit::Finished)
 }
 
 fn variant_name(args: &BenchArgs) -> Result<&'static str> {
+    let has_state = matches!(args.workload, Workload::KeyedCount | Workload::Checkpoint);
+    let wants_state = args.backend != BackendArg::Memory || args.checkpoint_interval.is_some();
+    ensure!(
+        has_state || !wants_state,
+        "`--backend` and `--checkpoint-interval` are options of `keyed-count`; leave them out"
+    );
     if args.workload == Workload::MapFilter {
         return Ok(args.variant.name());
     }
@@ -237,7 +284,7 @@ fn default_records(args: &BenchArgs) -> u64 {
         (Workload::MapFilter, Variant::Fused) => 200_000_000,
         (Workload::MapFilter, Variant::Exchange) => 20_000_000,
         (Workload::WordCount, _) => 2_000_000,
-        (Workload::KeyedCount, _) => 20_000_000,
+        (Workload::KeyedCount | Workload::Checkpoint, _) => 20_000_000,
         (Workload::Exchange, _) => (500 << 20) / u64::from(args.record_bytes),
     }
 }
@@ -245,7 +292,7 @@ fn default_records(args: &BenchArgs) -> u64 {
 fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
     let workload = match args.workload {
         Workload::MapFilter => format!("map-filter-{variant}"),
-        Workload::WordCount | Workload::KeyedCount | Workload::Exchange => {
+        Workload::WordCount | Workload::KeyedCount | Workload::Checkpoint | Workload::Exchange => {
             args.workload.name().to_owned()
         }
     };
@@ -257,11 +304,17 @@ fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
     if args.workload == Workload::KeyedCount {
         program.push(format!("--keys={}", args.keys));
     }
+    if args.workload == Workload::Checkpoint {
+        program.extend(checkpoint::program_args(args.state_bytes));
+    }
     program
 }
 
 /// The native twin, the sandbox, and the sandbox without interruption, in this order.
-fn contenders(args: &BenchArgs, program: &[String]) -> Result<(Vec<Contender>, Job)> {
+fn contenders(
+    args: &BenchArgs,
+    program: &[String],
+) -> Result<(Vec<Contender>, JobSpec, JobGraph, Settings)> {
     let path = build_guest(args.guest.as_deref())?;
     let settings = Settings {
         parallelism: Some(args.parallelism),
@@ -300,13 +353,7 @@ fn contenders(args: &BenchArgs, program: &[String]) -> Result<(Vec<Contender>, J
             sandboxed(uninterrupted),
         ),
     ];
-    let job = Job {
-        spec,
-        graph,
-        args: program.to_vec(),
-        settings,
-    };
-    Ok((contenders, job))
+    Ok((contenders, spec, graph, settings))
 }
 
 fn build_guest(guest: Option<&Path>) -> Result<PathBuf> {
@@ -318,7 +365,12 @@ fn build_guest(guest: Option<&Path>) -> Result<PathBuf> {
     Ok(built.bundle)
 }
 
-fn measure(job: &Job, program: &Arc<dyn Program>) -> Result<Run> {
+/// Runs the job once; nothing if it was cancelled.
+fn measure(
+    job: &Job,
+    program: &Arc<dyn Program>,
+    cancel: &CancelToken,
+) -> Result<Option<(Run, Arc<JobView>)>> {
     process::reset_peak();
     let clock = Clock::system();
     let (wall, cpu) = (clock.monotonic(), process::cpu_time());
@@ -330,27 +382,38 @@ fn measure(job: &Job, program: &Arc<dyn Program>) -> Result<Run> {
             // Names the program, whatever it is.
             bundle: Some(Digest([0; 32])),
             args: job.args.clone(),
-            settings: job.settings.job(1),
+            settings: job.place.settings(job.settings.job(1)),
         },
         graph: job.graph.clone(),
         program: Arc::clone(program),
         access: Access::unrestricted(),
         task: job.settings.task(),
+        state_directory: Some(job.place.state_directory()),
         clock: clock.clone(),
     };
-    let ended = embedded::run(embedded, &CancelToken::new(), drop);
+    let ended = embedded::run(embedded, cancel, drop);
     let view = ended.map_err(|failure| anyhow!(failure.message))?.view;
+    if cancel.is_cancelled() {
+        return Ok(None);
+    }
     if view.status != JobStatus::Finished {
         let cause = view.exceptions.first().map(|it| it.cause.to_string());
         bail!("the job is {}: {}", view.status, cause.unwrap_or_default());
     }
-    let subtasks = view.vertices.iter().flat_map(|vertex| &vertex.subtasks);
-    let counters = subtasks.flat_map(|subtask| &subtask.current.counters.custom);
-    let checksums = counters.filter(|(name, _)| name == "checksum");
-    Ok(Run {
+    let run = Run {
         wall: clock.monotonic() - wall,
         cpu: process::cpu_time() - cpu,
         peak_rss: process::peak_rss(),
-        checksum: checksums.map(|(_, sum)| sum).sum(),
-    })
+        checksum: counter(&view, "checksum"),
+        checkpoints: Taken::of(&view.checkpoints.statistics),
+    };
+    Ok(Some((run, view)))
+}
+
+/// The sum over all subtasks of what the guest has counted under a name.
+fn counter(view: &JobView, name: &str) -> u64 {
+    let subtasks = view.vertices.iter().flat_map(|vertex| &vertex.subtasks);
+    let counters = subtasks.flat_map(|subtask| &subtask.current.counters.custom);
+    let named = counters.filter(|(counter, _)| counter == name);
+    named.map(|(_, count)| count).sum()
 }

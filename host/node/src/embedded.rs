@@ -5,6 +5,7 @@
 //! cannot lose the other, since they end together, also after the process was stopped for a while; when
 //! [`run`] returns nothing of the job is left but its output.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(crate) struct Embedded {
     pub(crate) access: Access,
     /// How its tasks work.
     pub(crate) task: wasmill_task::Options,
+    /// Where state lies that is kept in files; in the directory of temporary files if not said.
+    pub(crate) state_directory: Option<PathBuf>,
     /// The clock.
     pub(crate) clock: Clock,
 }
@@ -165,12 +168,15 @@ impl Embedded {
             executor: OnceLock::new(),
             clock: self.clock.clone(),
         });
+        let defaults = wasmill_taskmanager::Options::named(id);
+        let state_directory = self.state_directory.clone();
         let options = wasmill_taskmanager::Options {
             slots: slots_needed(&self.graph),
             memory: SLOT,
             task: self.task.clone(),
             call_timeout: STEP,
-            ..wasmill_taskmanager::Options::named(id)
+            state_directory: state_directory.unwrap_or_else(|| defaults.state_directory.clone()),
+            ..defaults
         };
         let environment = Environment {
             connect: Arc::clone(&connect) as _,

@@ -101,7 +101,7 @@ fn perform(command: Command, clock: Clock, screen: &Screen) -> Result<Exit, Fail
         Command::Config(args) => config::perform(&args),
         Command::Internal(args) => internal::perform(&args, clock),
         Command::Connectors(args) => connectors::perform(&args),
-        Command::Bench(args) => bench::perform(&args, &clock),
+        Command::Bench(args) => bench::perform(&args, &clock, screen),
         Command::InternalExchange(args) => bench::exchange::work(&args, clock),
         Command::Completions(args) => completions::perform(&args),
     }

@@ -80,6 +80,7 @@ pub(crate) fn perform(args: RunArgs, clock: Clock, screen: &Screen) -> Result<Ex
         }),
         access: submission.access,
         task: settings.task(),
+        state_directory: None,
         clock: clock.clone(),
     };
     let cancel = CancelToken::new();

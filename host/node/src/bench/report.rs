@@ -7,6 +7,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Run;
+use super::state::Taken;
+
+pub(super) const MIB: f64 = 1048576.0;
 
 /// The runs of one benchmark, and what they were runs of.
 pub(crate) struct Report<'a> {
@@ -37,6 +40,16 @@ struct Figures<'a> {
     sandbox_tax_without_interruption: f64,
     native_ns_per_record_core: f64,
     peak_rss_bytes: u64,
+    /// How many checkpoints a run completed; the other figures of checkpoints are 0 without any.
+    checkpoints: u64,
+    checkpoint_p50_ms: f64,
+    /// What one uploaded.
+    checkpoint_bytes: u64,
+    /// The state at the last one.
+    state_bytes: u64,
+    /// For how long a subtask stood still at one.
+    checkpoint_sync_p50_ms: f64,
+    checkpoint_sync_max_ms: f64,
 }
 
 impl Report<'_> {
@@ -80,8 +93,11 @@ impl Report<'_> {
         writeln!(
             out,
             "  {:>10.1} MiB peak resident memory",
-            figures.peak_rss_bytes as f64 / 1048576.0
+            figures.peak_rss_bytes as f64 / MIB
         )?;
+        if figures.checkpoints > 0 {
+            figures.print_checkpoints(&mut out)?;
+        }
         Ok(())
     }
 
@@ -105,7 +121,36 @@ impl Report<'_> {
                 .map(|run| run.peak_rss)
                 .max()
                 .unwrap_or(0),
+            checkpoints: self.of_checkpoints(|it| it.count as f64) as u64,
+            checkpoint_p50_ms: self.of_checkpoints(|it| it.duration_p50_ms),
+            checkpoint_bytes: self.of_checkpoints(|it| it.uploaded_p50) as u64,
+            state_bytes: self.of_checkpoints(|it| it.state_bytes as f64) as u64,
+            checkpoint_sync_p50_ms: self.of_checkpoints(|it| it.sync_p50_ms),
+            checkpoint_sync_max_ms: self.of_checkpoints(|it| it.sync_max_ms),
         }
+    }
+
+    fn of_checkpoints(&self, value: fn(&Taken) -> f64) -> f64 {
+        median(self.sandboxed.iter().map(|run| value(&run.checkpoints)))
+    }
+}
+
+impl Figures<'_> {
+    fn print_checkpoints(&self, out: &mut impl Write) -> Result<()> {
+        writeln!(out, "  {:>10} checkpoints", self.checkpoints)?;
+        writeln!(out, "  {:>10.0} ms for one", self.checkpoint_p50_ms)?;
+        writeln!(
+            out,
+            "  {:>10.1} ms of them without processing, at most {:.1} ms",
+            self.checkpoint_sync_p50_ms, self.checkpoint_sync_max_ms
+        )?;
+        writeln!(
+            out,
+            "  {:>10.1} MiB uploaded for one, of {:.1} MiB of state",
+            self.checkpoint_bytes as f64 / MIB,
+            self.state_bytes as f64 / MIB
+        )?;
+        Ok(())
     }
 }
 
@@ -145,6 +190,7 @@ mod tests {
             cpu: Duration::from_millis(cpu),
             peak_rss: 0,
             checksum: 0,
+            checkpoints: Taken::default(),
         };
         let (native, sandboxed) = (
             [run(100), run(200), run(100)],

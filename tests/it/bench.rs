@@ -1,0 +1,67 @@
+//! `wasmill bench` with state: what it says of checkpoints, and that it leaves nothing behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::harness::Wasmill;
+
+/// An empty directory for temporary files.
+fn empty(name: &str) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("bench")
+        .join(name);
+    drop(fs::remove_dir_all(&place));
+    fs::create_dir_all(&place).unwrap();
+    place
+}
+
+fn files(place: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(place).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+fn bench(place: &Path, args: &str) -> Wasmill {
+    let args = ["bench"].into_iter().chain(args.split(' '));
+    Wasmill::new(args).env("TMPDIR", &place.display().to_string())
+}
+
+#[test]
+fn keyed_count_says_what_its_checkpoints_were_like() {
+    let place = empty("figures");
+    let flags = "--backend rocksdb --checkpoint-interval 50ms --records 300000 --rounds 1 --json";
+    let ended = bench(&place, &format!("keyed-count {flags}")).end();
+    let figures: Value = serde_json::from_str(ended.with_code(0).stdout.trim()).unwrap();
+    for field in [
+        "checkpoints",
+        "checkpoint_p50_ms",
+        "checkpoint_bytes",
+        "state_bytes",
+        "records_per_second",
+    ] {
+        assert!(figures[field].as_f64().unwrap() > 0.0, "{field}: {figures}");
+    }
+    assert_eq!(files(&place), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_benchmark_that_is_interrupted_leaves_no_state_behind() {
+    let place = empty("interrupted");
+    let flags =
+        "--backend rocksdb --checkpoint-interval 50ms --records 1000000000 --log-level info";
+    let running = bench(&place, &format!("keyed-count {flags}")).start();
+    let running = running.until("contender=");
+    assert_ne!(files(&place), Vec::<PathBuf>::new(), "there is state");
+    running.signalled("INT").with_code(130);
+    assert_eq!(files(&place), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn options_of_other_workloads_are_refused() {
+    let place = empty("refused");
+    let ended = bench(&place, "map-filter --backend rocksdb").end();
+    ended
+        .with_code(1)
+        .error_with(&["`--backend`", "`keyed-count`"]);
+}
