@@ -81,6 +81,8 @@ pub(crate) enum Message {
     Decline(Box<Decline>, Reply<Acknowledged>),
     /// Somebody wants a checkpoint; answered when it is complete or given up.
     Wish(Wanted, Wish),
+    /// The output of a job that has ended early is settled.
+    Settled,
     /// An errand has answered the coordinator.
     Coordinated(coordinator::Event),
     /// An errand has done something else.
@@ -252,6 +254,7 @@ impl JobMaster {
             Message::Acknowledge(ack, reply) => reply.give(self.acknowledged(*ack)),
             Message::Decline(decline, reply) => reply.give(self.declined(*decline)),
             Message::Wish(wanted, wish) => self.wished(wanted, wish),
+            Message::Settled => self.checkpoints.cleaning -= 1,
             Message::Coordinated(event) => {
                 let is_cleanup = matches!(event, coordinator::Event::CleanedUp(_));
                 self.checkpoints.cleaning -= usize::from(is_cleanup);

@@ -4,7 +4,7 @@ use wasmill_actor::Rng;
 
 use super::ledger::{RESTARTS, check, completed, submit};
 use super::newest;
-use crate::harness::Cluster;
+use crate::harness::{Cluster, bundle};
 
 /// How many TaskManagers die during one job.
 const FAULTS: usize = 6;
@@ -113,4 +113,9 @@ fn output_becomes_visible_with_checkpoints() {
     assert_eq!(cluster.state(&job), "RUNNING");
     cluster.client(["cancel", &job]).end().with_code(0);
     assert_eq!(cluster.until(&job, &["CANCELED"]), "CANCELED");
+    cluster.wait("what no checkpoint covers to be removed", || {
+        let files = std::fs::read_dir(cluster.dir().join("entries")).ok()?;
+        let names = files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned());
+        (!names.into_iter().any(|name| name.starts_with('.'))).then_some(())
+    });
 }

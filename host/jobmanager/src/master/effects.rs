@@ -195,6 +195,7 @@ impl JobMaster {
     fn end(&mut self) {
         self.is_over = true;
         self.timers.clear();
+        self.settle_output();
         let lease = self.setup.lease.take();
         if self.setup.scheduler.status() == JobStatus::Suspended {
             // The JobManager ends, and the one that goes on with the job needs the bundle.

@@ -16,7 +16,7 @@ use wasmill_rpc::protocol::{
     PartData, Prepare, Prepared, Recover, Removes, RestoredOperator, TaskPlace, TaskRestore,
 };
 use wasmill_types::id::OperatorId;
-use wasmill_types::{FailureCause, FailureKind};
+use wasmill_types::{FailureCause, FailureKind, JobStatus};
 
 use super::effects::{Anyone, cause};
 use super::{JobMaster, Message};
@@ -74,6 +74,48 @@ impl JobMaster {
                 prepared.await.map(Some)
             };
             Message::Prepared(number, work.await)
+        });
+    }
+
+    /// Settles what sinks have handed over of a job that ends before its input: what the newest checkpoint
+    /// covers is committed, and the rest goes unless a snapshot that stays may refer to it.
+    pub(super) fn settle_output(&mut self) {
+        let status = self.setup.scheduler.status();
+        let options = &self.setup.description.settings.checkpoints;
+        let is_early = matches!(status, JobStatus::Failed | JobStatus::Canceled);
+        if !is_early || options.interval.is_none() || self.members.is_empty() {
+            return;
+        }
+        let stays = self.checkpoints.has_savepoints || options.retention.keeps(status);
+        let removes = match stays {
+            true => Removes::Unfinished,
+            false => Removes::Everything,
+        };
+        let latest = self.checkpoints.coordinator.latest().cloned();
+        let job = Box::new((*self.setup.description).clone());
+        let leader = self.setup.leader;
+        let graph = std::sync::Arc::clone(&self.setup.graph);
+        let storage = self.checkpoints.storage.clone();
+        let (anyone, deadline) = (self.anyone(), self.setup.options.commit_timeout);
+        self.checkpoints.cleaning += 1;
+        self.errand("settle output", async move {
+            let work = async {
+                let commit = match &latest {
+                    Some(latest) => committables(&graph, latest, &storage).await?,
+                    None => Vec::new(),
+                };
+                let recover = Recover {
+                    leader,
+                    job,
+                    commit,
+                    removes,
+                };
+                anyone.call("settle the output", recover, deadline).await
+            };
+            if let Err(error) = work.await {
+                tracing::warn!(%error, "left unfinished output behind");
+            }
+            Message::Settled
         });
     }
 
