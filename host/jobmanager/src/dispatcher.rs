@@ -58,6 +58,8 @@ pub(crate) struct Accepted {
     pub(crate) snapshot: Option<(Completed, ClaimMode)>,
     /// The checkpoints that an earlier JobManager has completed, oldest first, of a job that goes on.
     pub(crate) recovered: Option<Vec<Completed>>,
+    /// Whether it takes the place of a job of its id that has ended.
+    pub(crate) replaces: bool,
 }
 
 /// All jobs that are known.
@@ -149,7 +151,11 @@ impl Dispatcher {
             let closed = "the JobManager is ending and takes no more jobs";
             return Err(JobManagerError::Unavailable(closed.to_owned()));
         }
-        if self.setup.directory.borrow().contains_key(&job) {
+        let is_taken = match accepted.replaces {
+            true => self.running.contains_key(&job),
+            false => self.setup.directory.borrow().contains_key(&job),
+        };
+        if is_taken {
             return Err(JobManagerError::Conflict(format!(
                 "there is a job {job} already"
             )));
@@ -160,6 +166,7 @@ impl Dispatcher {
                 format!("{most} jobs run, which is the limit; try again when some have ended");
             return Err(JobManagerError::Unavailable(full));
         }
+        self.ended.remove(job);
         self.start(accepted);
         Ok(job)
     }

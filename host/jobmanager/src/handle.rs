@@ -6,6 +6,7 @@
 mod calls;
 mod error;
 mod recover;
+mod rescale;
 mod snapshots;
 mod submit;
 
@@ -33,6 +34,7 @@ use crate::resources::{self, ResourceProvider, TaskManagerViews};
 use crate::view::{BundleView, JobView};
 
 pub use error::JobManagerError;
+pub use rescale::Rescaled;
 pub use submit::{RunRequest, Submission};
 
 /// How long an actor may take to answer.

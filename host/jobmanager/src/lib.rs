@@ -26,7 +26,9 @@ pub mod view;
 #[cfg(test)]
 mod fixture;
 
-pub use handle::{Actors, Handle, JobManagerError, Parts, RunRequest, Submission, Upload, Uploads};
+pub use handle::{
+    Actors, Handle, JobManagerError, Parts, Rescaled, RunRequest, Submission, Upload, Uploads,
+};
 pub use options::Options;
 pub use programs::{DescribeFailure, Describing, Programs, Validating};
 pub use resources::{Picture, ProcessOptions, ProcessProvider, ResourceProvider, Standalone};

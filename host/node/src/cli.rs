@@ -24,7 +24,7 @@ pub(crate) use cluster::{
 
 pub(crate) use snapshots::{
     CheckpointArgs, CheckpointCommand, DisposeArgs, InspectCheckpointArgs, ListCheckpointsArgs,
-    SavepointArgs, SavepointCommand, StopArgs,
+    RescaleArgs, SavepointArgs, SavepointCommand, StopArgs,
 };
 
 use crate::bench::BenchArgs;
@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Cancel(CancelArgs),
     /// Stop a job with a savepoint, from which it can go on
     Stop(StopArgs),
+    /// Change the parallelism of a job that runs
+    Rescale(RescaleArgs),
     /// Take a savepoint of a job, or remove one
     Savepoint(SavepointArgs),
     /// Look at the checkpoints of a job, or into one

@@ -88,6 +88,7 @@ fn perform(command: Command, clock: Clock, screen: &Screen) -> Result<Exit, Fail
         Command::Status(args) => remote::jobs::status(&args),
         Command::Cancel(args) => remote::jobs::cancel(&args, &clock),
         Command::Stop(args) => remote::snapshots::stop(&args, &clock),
+        Command::Rescale(args) => remote::snapshots::rescale(&args, &clock),
         Command::Savepoint(args) => remote::snapshots::savepoint(&args, &clock),
         Command::Checkpoint(args) => remote::snapshots::checkpoint(&args.command, clock),
         Command::Logs(args) => remote::jobs::logs(&args),

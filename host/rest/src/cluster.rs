@@ -1,8 +1,8 @@
 //! What the API asks of the cluster: the seam between REST and the actors of the JobManager.
 //!
 //! `node` implements it over the JobManager's handle, tests with pictures in memory. Invariants: looking
-//! never waits, since pictures are made beforehand; whatever waits is a future that may be dropped, and
-//! an upload that was dropped or has failed leaves nothing behind.
+//! never waits, since pictures are made beforehand; whatever waits is a future that may be dropped unless it
+//! says otherwise, and an upload that was dropped or has failed leaves nothing behind.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -14,8 +14,8 @@ use tokio::io::AsyncRead;
 use wasmill_checkpoint::coordinator::{Answer, Wanted};
 use wasmill_checkpoint::failure::Failure;
 use wasmill_graph::JobGraph;
-use wasmill_jobmanager::JobManagerError;
 use wasmill_jobmanager::view::{BundleView, JobView, TaskManagerView};
+use wasmill_jobmanager::{JobManagerError, Rescaled};
 use wasmill_rpc::protocol::{LogLine, Restore};
 use wasmill_types::id::{JobId, TenantId};
 
@@ -52,6 +52,15 @@ pub trait Cluster: Send + Sync + 'static {
 
     /// Removes a savepoint, or a checkpoint that was kept, unless it is another tenant's or still needed.
     fn dispose<'a>(&'a self, tenant: &'a TenantId, path: &'a str) -> Pending<'a, ()>;
+
+    /// Brings a job to another parallelism; answers when all of its tasks run again. Once it has begun it is
+    /// not to be dropped, for the job stops on the way.
+    fn rescale<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        job: JobId,
+        parallelism: NonZeroU32,
+    ) -> Pending<'a, Rescaled>;
 
     /// The last lines that the tasks of a job have logged, oldest first.
     fn job_log(&self, job: JobId, lines: u32) -> Pending<'_, Vec<LogLine>>;

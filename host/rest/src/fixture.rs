@@ -2,8 +2,10 @@
 //! of another tenant, two TaskManagers, and what was asked of it.
 
 mod checkpoints;
+mod program;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,24 +13,20 @@ use tokio::io::AsyncReadExt as _;
 use wasmill_checkpoint::CheckpointId;
 use wasmill_checkpoint::coordinator::{Answer, Wanted};
 use wasmill_checkpoint::failure::Failure;
-use wasmill_graph::{JobGraph, LogicalGraph, Options as GraphOptions};
+use wasmill_graph::JobGraph;
 use wasmill_jobmanager::view::{
     AttemptView, BundleView, ExceptionView, JobView, Location, SubtaskView, TaskManagerView,
     VertexView,
 };
-use wasmill_jobmanager::{JobManagerError, Strategy};
+use wasmill_jobmanager::{JobManagerError, Rescaled, Strategy};
 use wasmill_rpc::protocol::{
     Hardware, JobDescription, JobSettings, LogLine, SlotMemory, TaskCounters,
 };
-use wasmill_types::id::{
-    AttemptId, Digest, JobId, OperatorId, SlotId, TaskManagerId, TenantId, VertexId,
-};
-use wasmill_types::job::{
-    Chaining, ConnectorSpec, EdgeSpec, JobSpec, OperatorKind, OperatorSpec, Partitioning,
-};
+use wasmill_types::id::{AttemptId, Digest, JobId, SlotId, TaskManagerId, TenantId, VertexId};
 use wasmill_types::operator::BadRecordPolicy;
 use wasmill_types::{ExecutionState, FailureCause, FailureKind, JobStatus};
 
+use self::program::{graph, spec};
 use crate::cluster::{Cluster, Pending, Submission, Upload};
 
 /// Now, in the tests.
@@ -194,6 +192,22 @@ impl Cluster for Pictures {
         self.answer(format!("dispose {path} of {tenant}"), ())
     }
 
+    fn rescale<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        job: JobId,
+        parallelism: NonZeroU32,
+    ) -> Pending<'a, Rescaled> {
+        let rescaled = Rescaled {
+            savepoint: "/s".to_owned(),
+            downtime: Duration::from_millis(350),
+        };
+        self.answer(
+            format!("rescale {job} of {tenant} to {parallelism}"),
+            rescaled,
+        )
+    }
+
     fn job_log(&self, job: JobId, lines: u32) -> Pending<'_, Vec<LogLine>> {
         let line = |number: i64| LogLine {
             at_ms: START_MS + number,
@@ -247,59 +261,6 @@ impl Cluster for Pictures {
     fn shutdown(&self) -> Pending<'_, ()> {
         self.answer("shutdown".to_owned(), ())
     }
-}
-
-fn operator(id: u32, name: &str, kind: OperatorKind, parallelism: u32) -> OperatorSpec {
-    OperatorSpec {
-        id: OperatorId(id),
-        name: name.to_owned(),
-        kind,
-        chaining: Chaining::Always,
-        states: Vec::new(),
-        uid: Some(name.to_owned()),
-        parallelism: Some(parallelism),
-        max_parallelism: None,
-        slot_sharing_group: None,
-        co_location: None,
-    }
-}
-
-/// A source with a split, and a count of two subtasks with a sink.
-fn spec() -> JobSpec {
-    let connector = |name: &str| ConnectorSpec {
-        name: name.to_owned(),
-        options: Vec::new(),
-    };
-    let source = OperatorKind::SourceConnector(connector("file"));
-    let sink = OperatorKind::SinkConnector(connector("file"));
-    let edge = |upstream, downstream, partitioning| EdgeSpec {
-        upstream: OperatorId(upstream),
-        output: 0,
-        downstream: OperatorId(downstream),
-        input: 0,
-        partitioning,
-        format: "postcard".to_owned(),
-    };
-    JobSpec {
-        name: "word <count>".to_owned(),
-        operators: vec![
-            operator(0, "lines", source, 1),
-            operator(1, "split", OperatorKind::Guest, 1),
-            operator(2, "count", OperatorKind::Guest, 2),
-            operator(3, "out", sink, 2),
-        ],
-        edges: vec![
-            edge(0, 1, Partitioning::Forward),
-            edge(1, 2, Partitioning::Hash),
-            edge(2, 3, Partitioning::Forward),
-        ],
-        parallelism: None,
-    }
-}
-
-fn graph() -> JobGraph {
-    let logical = LogicalGraph::check(spec(), &GraphOptions::default()).unwrap();
-    JobGraph::from_logical(&logical)
 }
 
 /// A job whose subtasks are in these states, vertex after vertex.

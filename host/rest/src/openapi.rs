@@ -73,6 +73,7 @@ fn collect(schemas: &mut BTreeMap<String, RefOr<Schema>>, schema: &SchemaOf) {
 fn method(route: &Route) -> HttpMethod {
     match route.method {
         Method::POST => HttpMethod::Post,
+        Method::PUT => HttpMethod::Put,
         Method::PATCH => HttpMethod::Patch,
         Method::DELETE => HttpMethod::Delete,
         _ => HttpMethod::Get,

@@ -28,6 +28,8 @@ pub(crate) enum Scope {
     Checkpoint(JobId),
     /// A savepoint of a job, after which it may stop.
     Savepoint(JobId),
+    /// Another parallelism for a job.
+    Rescaling(JobId),
     /// The removal of a savepoint.
     Disposal,
 }
@@ -49,6 +51,8 @@ pub(crate) struct Done {
     pub(crate) checkpoint: Option<u64>,
     /// Where it is.
     pub(crate) location: Option<String>,
+    /// How long the job did not run.
+    pub(crate) downtime: Option<Duration>,
 }
 
 /// How an operation ended: what it has done, or why it has not, for people.
@@ -192,6 +196,7 @@ mod tests {
             let done = Done {
                 checkpoint: Some(7),
                 location: Some("/s".to_owned()),
+                downtime: None,
             };
             let (work, again) = (done.clone(), TriggerId(5));
             let id = operations.start(&tenant, SCOPE, Some(again), async { Ok(work) });

@@ -20,6 +20,7 @@ pub(crate) mod log;
 pub(crate) mod metric;
 pub(crate) mod metrics;
 pub(crate) mod prometheus;
+pub(crate) mod rescaling;
 pub(crate) mod snapshots;
 pub(crate) mod subtasks;
 pub(crate) mod task_managers;

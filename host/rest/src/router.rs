@@ -59,6 +59,7 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
 fn serve(api: Arc<Api>, route: Arc<Route>) -> MethodRouter {
     let filter = match route.method {
         Method::POST => MethodFilter::POST,
+        Method::PUT => MethodFilter::PUT,
         Method::PATCH => MethodFilter::PATCH,
         Method::DELETE => MethodFilter::DELETE,
         _ => MethodFilter::GET,

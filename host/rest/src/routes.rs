@@ -12,7 +12,8 @@ use crate::exposition;
 use crate::openapi;
 use crate::resources::{
     Empty, accumulators, backpressure, bundles, checkpoints, cluster, exceptions, job, job_manager,
-    job_settings, jobs, log, metrics, prometheus, snapshots, subtasks, task_managers, vertices,
+    job_settings, jobs, log, metrics, prometheus, rescaling, snapshots, subtasks, task_managers,
+    vertices,
 };
 use crate::route::QueryKind::{Flag, Number, Positive, Text};
 use crate::route::{Draft, Route, route};
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Route> {
     rows.extend(bundle_rows());
     rows.extend(job_rows());
     rows.extend(checkpoint_rows());
+    rows.extend(rescaling_rows());
     rows.extend(vertex_rows());
     rows.extend(task_manager_rows());
     rows.extend(own_rows());
@@ -211,6 +213,27 @@ fn checkpoint_rows() -> Vec<Route> {
         post("/jobs/{jobid}/stop", "Takes a savepoint and stops.").takes(snapshots::stop),
         dispose.takes(snapshots::dispose),
         look("/savepoint-disposal/{triggerid}", poll).shows(snapshots::poll_disposal),
+    ]
+}
+
+fn rescaling_rows() -> Vec<Route> {
+    let parallelism = "The parallelism of operators that name none.";
+    let bounds = "/jobs/{jobid}/resource-requirements";
+    vec![
+        look(bounds, "The parallelism that vertices may have.").shows(rescaling::requirements),
+        change(Method::PUT, bounds, "Changes the parallelism of a job.").takes(rescaling::require),
+        change(
+            Method::PATCH,
+            "/jobs/{jobid}/rescaling",
+            "Changes the parallelism of a job.",
+        )
+        .query("parallelism", Positive, parallelism)
+        .does(rescaling::rescale),
+        look(
+            "/jobs/{jobid}/rescaling/{triggerid}",
+            "Whether a job has another parallelism.",
+        )
+        .shows(rescaling::poll),
     ]
 }
 

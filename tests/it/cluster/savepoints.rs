@@ -96,6 +96,35 @@ fn a_native_savepoint_is_restored_with_its_backend() {
 }
 
 #[test]
+fn a_job_that_runs_is_rescaled() {
+    let cluster = Cluster::of(2, 2, RESTARTS);
+    let job = start(&cluster, &["--parallelism", "2"], (RECORDS.0, RATE));
+    let refused = cluster
+        .client(["rescale", &job, "--parallelism", "200"])
+        .end();
+    refused
+        .with_code(1)
+        .error_with(&["parallelism 200", "max parallelism 128"]);
+    let same = cluster
+        .client(["rescale", &job, "--parallelism", "2"])
+        .end();
+    same.with_code(1).error_with(&["nothing of job", &job]);
+    for parallelism in ["4", "1"] {
+        let rescale = ["rescale", "--json", &job, "--parallelism", parallelism];
+        let rescaled = cluster.client(rescale).end().with_code(0).summary();
+        assert_eq!(rescaled["jobid"], job.as_str());
+        assert!(rescaled["downtime_ms"].as_u64().unwrap() > 0, "{rescaled}");
+        let detail = cluster.get(&format!("/jobs/{job}"));
+        assert_eq!(
+            detail["vertices"][0]["parallelism"].to_string(),
+            parallelism
+        );
+        assert_eq!(detail["state"], "RUNNING");
+    }
+    finish(&cluster, &job);
+}
+
+#[test]
 fn a_drained_job_finishes_with_all_that_it_has_read() {
     let cluster = Cluster::of(1, 2, RESTARTS);
     let job = start(&cluster, &["--parallelism", "2"], ENDLESS);

@@ -30,6 +30,11 @@ impl Retention {
         self.ended.push_back((job, now));
     }
 
+    /// A job has ended and is there again.
+    pub(super) fn remove(&mut self, job: JobId) {
+        self.ended.retain(|(other, _)| *other != job);
+    }
+
     /// Those that are to be forgotten by now.
     pub(super) fn expire(&mut self, now: Duration) -> Vec<JobId> {
         let mut expired = Vec::new();

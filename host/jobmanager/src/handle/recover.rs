@@ -10,6 +10,7 @@ use wasmill_checkpoint::layout::JobDirectory;
 use wasmill_types::id::JobId;
 
 use super::{Handle, JobManagerError};
+use crate::bundles::Lease;
 use crate::dispatcher::{self, Accepted};
 use crate::jobs::StoredJob;
 
@@ -34,14 +35,7 @@ impl Handle {
         } = stored;
         let parallelism = description.settings.parallelism;
         let graph = self.graph(description.spec.clone(), parallelism)?;
-        let lease = match description.bundle {
-            None => None,
-            Some(digest) => {
-                let lease = self.store()?.bundles.lease(digest);
-                let gone = || JobManagerError::NotFound(format!("bundle {digest} is gone"));
-                Some(lease.ok_or_else(gone)?)
-            }
-        };
+        let lease = self.leased(&description)?;
         let recovered = self.completed(&description).await?;
         let snapshot = match recovered.is_empty() {
             true => self.read_snapshot(&description).await?,
@@ -55,9 +49,23 @@ impl Handle {
             lease,
             snapshot: snapshot.map(|(snapshot, _)| (snapshot, claim.unwrap_or_default())),
             recovered: Some(recovered),
+            replaces: false,
         });
         let submit = |reply| dispatcher::Message::Submit(accepted, reply);
         self.ask(&self.inner.dispatcher, submit).await?
+    }
+
+    /// The right to use the bundle of a job that goes on; none for a job without one.
+    pub(super) fn leased(
+        &self,
+        description: &wasmill_rpc::protocol::JobDescription,
+    ) -> Result<Option<Lease>, JobManagerError> {
+        let Some(digest) = description.bundle else {
+            return Ok(None);
+        };
+        let lease = self.store()?.bundles.lease(digest);
+        let gone = || JobManagerError::NotFound(format!("bundle {digest} is gone"));
+        lease.ok_or_else(gone).map(Some)
     }
 
     /// The checkpoints of a job that can be used, oldest first; what else its tasks left is deleted.

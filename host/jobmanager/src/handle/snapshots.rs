@@ -76,13 +76,10 @@ impl Handle {
         path: &str,
         metadata: &Metadata,
     ) -> Result<(), JobManagerError> {
+        self.check_owner(tenant, path, metadata.job)?;
         let Some(job) = self.job(metadata.job) else {
             return Ok(());
         };
-        if job.description.tenant != *tenant {
-            let path = path.to_owned();
-            return Err(StorageError::NoSnapshot { path }.into());
-        }
         if !job.status.is_terminal() && !metadata.kind.is_savepoint() {
             return Err(JobManagerError::Conflict(format!(
                 "`{path}` is a checkpoint of job {}, which runs and may go back to it; end the job first",
@@ -90,5 +87,21 @@ impl Handle {
             )));
         }
         Ok(())
+    }
+
+    /// For a tenant there is no snapshot of another tenant's job, as far as the job is still known.
+    pub(super) fn check_owner(
+        &self,
+        tenant: &TenantId,
+        path: &str,
+        job: JobId,
+    ) -> Result<(), JobManagerError> {
+        match self.job(job) {
+            Some(job) if job.description.tenant != *tenant => {
+                let path = path.to_owned();
+                Err(StorageError::NoSnapshot { path }.into())
+            }
+            _ => Ok(()),
+        }
     }
 }

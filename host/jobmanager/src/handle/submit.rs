@@ -107,6 +107,8 @@ impl Handle {
             return Ok(None);
         };
         let (directory, metadata) = self.inner.storage.read_metadata(&restore.path).await?;
+        let tenant = &description.tenant;
+        self.check_owner(tenant, &restore.path, metadata.job)?;
         let snapshot = Completed::new(directory, metadata);
         Ok(Some((snapshot, restore.allow_non_restored)))
     }
@@ -127,10 +129,33 @@ impl Handle {
 
     async fn accept(
         &self,
-        mut description: JobDescription,
+        description: JobDescription,
         restart: Option<Strategy>,
         lease: Option<Lease>,
     ) -> Result<JobId, JobManagerError> {
+        let accepted = self.checked(description, restart, lease).await?;
+        self.start_job(accepted).await
+    }
+
+    /// Starts a job that has ended once more, under its id.
+    pub(super) async fn accept_again(
+        &self,
+        description: JobDescription,
+        restart: Option<Strategy>,
+        lease: Option<Lease>,
+    ) -> Result<JobId, JobManagerError> {
+        let mut accepted = self.checked(description, restart, lease).await?;
+        accepted.replaces = true;
+        self.start_job(accepted).await
+    }
+
+    /// A job whose graph can run, and which the snapshot fits that it starts from.
+    async fn checked(
+        &self,
+        mut description: JobDescription,
+        restart: Option<Strategy>,
+        lease: Option<Lease>,
+    ) -> Result<Accepted, JobManagerError> {
         let parallelism = description.settings.parallelism;
         let graph = self.graph(description.spec.clone(), parallelism)?;
         let invalid = |problem: String| JobManagerError::Invalid(problem);
@@ -148,24 +173,28 @@ impl Handle {
         let claim = description.settings.restore.as_ref().map(|it| it.claim);
         let snapshot = snapshot.map(|(snapshot, _)| (snapshot, claim.unwrap_or_default()));
         let strategy = restart.unwrap_or(self.inner.options.restart);
-        let stored = StoredJob {
-            description,
-            strategy,
-        };
-        let jobs = self.inner.store.as_ref().map(|store| &store.jobs);
-        if let Some(jobs) = jobs {
-            let kept = jobs.put(&stored);
-            kept.map_err(|error| JobManagerError::Internal(super::story(&error)))?;
-        }
-        let job = stored.description.job;
-        let accepted = Box::new(Accepted {
-            description: Arc::new(stored.description),
+        Ok(Accepted {
+            description: Arc::new(description),
             graph: Arc::new(graph),
             strategy,
             lease,
             snapshot,
             recovered: None,
-        });
+            replaces: false,
+        })
+    }
+
+    async fn start_job(&self, accepted: Accepted) -> Result<JobId, JobManagerError> {
+        let job = accepted.description.job;
+        let jobs = self.inner.store.as_ref().map(|store| &store.jobs);
+        if let Some(jobs) = jobs {
+            let kept = jobs.put(&StoredJob {
+                description: (*accepted.description).clone(),
+                strategy: accepted.strategy,
+            });
+            kept.map_err(|error| JobManagerError::Internal(super::story(&error)))?;
+        }
+        let accepted = Box::new(accepted);
         let submit = |reply| dispatcher::Message::Submit(accepted, reply);
         let submitted = self.ask(&self.inner.dispatcher, submit).await.flatten();
         // One that runs already under this id is stored for good reason.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, value_parser};
 use wasmill_types::id::JobId;
 
+use super::PARALLELISM;
 use super::cluster::ServerArgs;
 
 /// Where a savepoint goes, and how it is written.
@@ -57,6 +58,24 @@ pub(crate) struct StopArgs {
     /// Finish as if the input had ended: timers fire, and all results are complete
     #[arg(long)]
     pub(crate) drain: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The job stops with a savepoint, which goes where its savepoints or checkpoints go, and starts again from it \
+under the same id; how long that took is the downtime. It can be as large as the maximum parallelism, with which the \
+job has started, and needs as many slots.
+
+Example:
+  wasmill rescale JOB --parallelism 8")]
+pub(crate) struct RescaleArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The job's id
+    pub(crate) job: JobId,
+    /// The parallelism of operators that name none
+    #[arg(short, long, value_name = "N", value_parser = value_parser!(u32).range(PARALLELISM))]
+    pub(crate) parallelism: u32,
 }
 
 #[derive(Debug, Args)]

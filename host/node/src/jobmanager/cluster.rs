@@ -13,7 +13,7 @@ use wasmill_checkpoint::coordinator::{Answer, Wanted};
 use wasmill_checkpoint::failure::Failure;
 use wasmill_graph::JobGraph;
 use wasmill_jobmanager::view::{BundleView, JobView, TaskManagerView};
-use wasmill_jobmanager::{Handle, JobManagerError, Strategy};
+use wasmill_jobmanager::{Handle, JobManagerError, Rescaled, Strategy};
 use wasmill_network::identity::Authority;
 use wasmill_rest::{Cluster, Pending, Submission, Upload};
 use wasmill_rpc::protocol::{JobSettings, LogLine};
@@ -94,6 +94,15 @@ impl Cluster for OverHandle {
 
     fn dispose<'a>(&'a self, tenant: &'a TenantId, path: &'a str) -> Pending<'a, ()> {
         Box::pin(async move { self.handle.dispose(tenant, path).await })
+    }
+
+    fn rescale<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        job: JobId,
+        parallelism: NonZeroU32,
+    ) -> Pending<'a, Rescaled> {
+        Box::pin(async move { self.handle.rescale(tenant, job, parallelism).await })
     }
 
     fn job_log(&self, job: JobId, lines: u32) -> Pending<'_, Vec<LogLine>> {

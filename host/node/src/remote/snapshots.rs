@@ -1,4 +1,4 @@
-//! `wasmill stop`, `savepoint` and `checkpoint`: taking savepoints of jobs of a cluster, stopping with one,
+//! `wasmill stop`, `rescale`, `savepoint` and `checkpoint`: taking savepoints of jobs of a cluster, stopping with one,
 //! and looking at checkpoints.
 //!
 //! What takes its time is an operation of the server that is polled; the server ends each in time.
@@ -17,8 +17,8 @@ use super::client::Client;
 use super::jobs::{number, pause, text};
 use super::table;
 use crate::cli::{
-    CheckpointCommand, DisposeArgs, InspectCheckpointArgs, ListCheckpointsArgs, SavepointArgs,
-    SavepointCommand, StopArgs,
+    CheckpointCommand, DisposeArgs, InspectCheckpointArgs, ListCheckpointsArgs, RescaleArgs,
+    SavepointArgs, SavepointCommand, StopArgs,
 };
 use crate::failure::{Exit, Failure, story};
 use crate::quantity;
@@ -69,6 +69,7 @@ fn dispose(args: &DisposeArgs, clock: &Clock) -> Result<Exit, Failure> {
     let client = Client::new(args.server.jobmanager.as_deref())?;
     let path = &args.path;
     let disposal = Operation {
+        method: Method::POST,
         start: "/savepoint-disposal".to_owned(),
         poll: "/savepoint-disposal".to_owned(),
     };
@@ -80,8 +81,41 @@ fn dispose(args: &DisposeArgs, clock: &Clock) -> Result<Exit, Failure> {
     Ok(Exit::Finished)
 }
 
+/// Brings a job to another parallelism, and says how long it did not run.
+pub(crate) fn rescale(args: &RescaleArgs, clock: &Clock) -> Result<Exit, Failure> {
+    let client = Client::new(args.server.jobmanager.as_deref())?;
+    let (job, parallelism) = (args.job, args.parallelism);
+    let path = format!("/jobs/{job}/rescaling");
+    let rescaling = Operation {
+        method: Method::PATCH,
+        start: format!("{path}?parallelism={parallelism}"),
+        poll: path,
+    };
+    let result = rescaling.perform(&client, &json!({}), clock)?;
+    let downtime = number(&result["downtime-ms"]);
+    match args.server.json {
+        true => {
+            let summary = json!({
+                "jobid": job.to_string(),
+                "parallelism": parallelism,
+                "savepoint": result["savepoint"],
+                "downtime_ms": downtime,
+            });
+            stdout::print(&summary.to_string())?;
+        }
+        false => {
+            let time = quantity::time(Duration::from_millis(downtime));
+            stdout::print(&format!(
+                "job {job} runs at parallelism {parallelism}, after {time}"
+            ))?;
+        }
+    }
+    Ok(Exit::Finished)
+}
+
 /// Something that the server does and is asked about until it has.
 struct Operation {
+    method: Method,
     start: String,
     poll: String,
 }
@@ -89,6 +123,7 @@ struct Operation {
 impl Operation {
     fn of_job(job: JobId, start: &str, poll: &str) -> Self {
         Self {
+            method: Method::POST,
             start: format!("/jobs/{job}/{start}"),
             poll: format!("/jobs/{job}/{poll}"),
         }
@@ -96,7 +131,7 @@ impl Operation {
 
     /// What came of it.
     fn perform(&self, client: &Client, request: &Value, clock: &Clock) -> Result<Value, Failure> {
-        let started = client.send_json(Method::POST, &self.start, request)?;
+        let started = client.send_json(self.method.clone(), &self.start, request)?;
         let poll = format!("{}/{}", self.poll, text(&started["request-id"]));
         loop {
             let answer = client.get(&poll)?;

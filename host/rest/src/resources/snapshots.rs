@@ -26,7 +26,7 @@ const CLASS: &str = "org.apache.flink.runtime.checkpoint.CheckpointException";
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct TriggerResponse {
     /// The id to poll with.
-    request_id: String,
+    pub(super) request_id: String,
 }
 
 /// Asks for a checkpoint.
@@ -175,6 +175,7 @@ fn take(
         Ok(Done {
             checkpoint: Some(answer.checkpoint.0),
             location: Some(answer.location),
+            downtime: None,
         })
     };
     let tenant = &call.caller.tenant;
@@ -209,7 +210,7 @@ pub(crate) async fn dispose(
     started(operations.start(tenant, Scope::Disposal, None, work))
 }
 
-fn started(id: Result<TriggerId, ApiError>) -> Result<TriggerResponse, ApiError> {
+pub(super) fn started(id: Result<TriggerId, ApiError>) -> Result<TriggerResponse, ApiError> {
     id.map(|id| TriggerResponse {
         request_id: id.to_string(),
     })
@@ -263,7 +264,7 @@ struct DisposalInfo {
 }
 
 /// Flink's word for whether there is a result.
-fn status<T>(ended: Option<&T>) -> QueueStatus {
+pub(super) fn status<T>(ended: Option<&T>) -> QueueStatus {
     let id = match ended {
         Some(_) => "COMPLETED",
         None => "IN_PROGRESS",
@@ -298,7 +299,7 @@ pub(crate) fn poll_savepoint(call: &Call) -> Result<SavepointProgress, ApiError>
 }
 
 /// How an operation on a job stands; also when the job is known no more.
-fn poll(
+pub(super) fn poll(
     call: &Call,
     scope: fn(wasmill_types::id::JobId) -> Scope,
     name: &str,
@@ -335,7 +336,7 @@ pub(crate) fn poll_disposal(call: &Call) -> Result<DisposalProgress, ApiError> {
     })
 }
 
-fn split(ended: Ended) -> (Done, Option<FailureCause>) {
+pub(super) fn split(ended: Ended) -> (Done, Option<FailureCause>) {
     match ended {
         Ok(done) => (done, None),
         Err(message) => (Done::default(), Some(FailureCause::new(CLASS, &message))),

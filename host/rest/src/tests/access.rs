@@ -11,7 +11,7 @@ use crate::routes;
 use crate::tokens::{Role, Tokens};
 
 /// The weakest role of every route that is not for viewers; one that is missing here is open to viewers.
-const ROLES: [(&str, &str, Role); 22] = [
+const ROLES: [(&str, &str, Role); 24] = [
     ("DELETE", "/cluster", Role::Admin),
     ("POST", "/tokens/join", Role::Admin),
     ("POST", "/bundles/upload", Role::Submitter),
@@ -32,6 +32,12 @@ const ROLES: [(&str, &str, Role); 22] = [
     ("POST", "/jobs/{jobid}/savepoints", Role::Submitter),
     ("POST", "/jobs/{jobid}/stop", Role::Submitter),
     ("POST", "/savepoint-disposal", Role::Submitter),
+    (
+        "PUT",
+        "/jobs/{jobid}/resource-requirements",
+        Role::Submitter,
+    ),
+    ("PATCH", "/jobs/{jobid}/rescaling", Role::Submitter),
     ("GET", "/overview", Role::Viewer),
     ("GET", "/metrics", Role::Viewer),
 ];

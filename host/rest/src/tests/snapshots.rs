@@ -1,11 +1,12 @@
 //! Checkpoints and savepoints over REST: looking at them, asking for them, polling, disposing.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 use wasmill_checkpoint::FailureReason;
 use wasmill_checkpoint::failure::Failure;
 use wasmill_jobmanager::JobManagerError;
 
-use super::{Fixture, count_vertex, only_error, run};
+use super::{Fixture, count_vertex, only_error, request, run};
 use crate::fixture::{BUNDLE, FAILED, FOREIGN, RUNNING};
 
 /// An id that a caller chose.
@@ -284,5 +285,51 @@ fn a_run_may_start_from_a_savepoint() {
                 .map(|it| format!("{} {} {:?}", it.path, it.allow_non_restored, it.claim));
             assert_eq!(restore.as_deref(), expected, "{query} {body}");
         }
+    });
+}
+
+#[test]
+fn a_job_is_rescaled_by_one_number_or_by_the_bounds_of_its_vertices() {
+    run(async {
+        let fixture = Fixture::open();
+        let job = format!("/jobs/{RUNNING}");
+        let path = format!("{job}/rescaling");
+        let patch = |query: &str| request(Method::PATCH, &format!("{path}{query}"), "");
+        for query in ["", "?parallelism=0", "?parallelism=x"] {
+            assert_eq!(fixture.json(patch(query)).await.0, 400, "{query}");
+        }
+        let (status, answer) = fixture.json(patch("?parallelism=3")).await;
+        assert_eq!(status, 200, "{answer}");
+        let id = answer["request-id"].as_str().unwrap();
+        let result = completed(&fixture, &format!("{path}/{id}")).await;
+        let expected = json!({"savepoint": "/s", "downtime-ms": 350, "failure-cause": null});
+        assert_eq!(result, expected);
+        let asked = format!("rescale {RUNNING} of default to 3");
+        assert_eq!(fixture.pictures.asked(), [asked]);
+
+        let path = format!("{job}/resource-requirements");
+        let (_, bounds) = fixture.get(&path).await;
+        let vertex = count_vertex();
+        let is = json!({"parallelism": {"lowerBound": 1, "upperBound": 2}});
+        assert_eq!(bounds[&vertex], is);
+        let put = |body: &Value| request(Method::PUT, &path, &body.to_string());
+        // As it is already; nothing happens.
+        assert_eq!(fixture.json(put(&bounds)).await, (200, json!({})));
+        let other = json!({&vertex: {"parallelism": {"lowerBound": 1, "upperBound": 4}}});
+        for (body, expected) in [
+            (json!({}), "names no vertex"),
+            (json!({"x": is}), "No vertex with ID x"),
+            (
+                json!({&vertex: {"parallelism": {"lowerBound": 3, "upperBound": 2}}}),
+                "the bounds",
+            ),
+            // The fixture's program names the parallelism of all operators.
+            (other, "the program gives vertex"),
+        ] {
+            let (status, answer) = fixture.json(put(&body)).await;
+            assert_eq!(status, 400, "{body}");
+            assert!(only_error(&answer).contains(expected), "{answer}");
+        }
+        assert_eq!(fixture.pictures.asked(), Vec::<String>::new());
     });
 }
