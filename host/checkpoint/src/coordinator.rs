@@ -188,13 +188,12 @@ impl Coordinator {
         self.store.iter()
     }
 
-    /// Starts from a snapshot that a user named; called before the job starts. Ids go on after it
-    /// (semantics §8.10).
-    pub fn start_from(&mut self, snapshot: Completed, mode: ClaimMode, now: Now) {
+    /// Starts from a snapshot that a user named; called before the job starts, then
+    /// [`Self::restored_latest`] as its tasks do. Ids go on after it (semantics §8.10).
+    pub fn start_from(&mut self, snapshot: Completed, mode: ClaimMode) {
         let owned = mode == ClaimMode::Claim;
         self.full_next = mode == ClaimMode::NoClaim;
         self.adopt(snapshot, owned, |_| owned);
-        self.restored_latest(now);
     }
 
     /// Goes on from a checkpoint that an earlier JobMaster of this job completed; called before the job

@@ -168,7 +168,6 @@ pub(crate) async fn run(
         setup.storage.clone(),
         setup.rng.fork(1),
         (setup.snapshot.take(), setup.recovered.as_deref()),
-        &clock,
     );
     let mut master = JobMaster {
         splits: checkpoints.splits(&setup.graph),

@@ -55,7 +55,9 @@ fn a_stopped_job_goes_on_at_another_parallelism() {
     check(&cluster.dir().join("entries"), entries);
     let flags = ["--parallelism", "3", "--from-savepoint", &savepoint];
     let second = start(&cluster, &flags, (RECORDS.0, RATE));
-    let restored = &cluster.get(&format!("/jobs/{second}/checkpoints"))["latest"]["restored"];
+    let checkpoints = cluster.get(&format!("/jobs/{second}/checkpoints"));
+    assert_eq!(checkpoints["counts"]["restored"], 1);
+    let restored = &checkpoints["latest"]["restored"];
     assert_eq!(restored["external_path"], savepoint.as_str());
     assert_eq!(restored["is_savepoint"], true);
     finish(&cluster, &second);

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wasmill_actor::{Clock, Reply, Rng};
+use wasmill_actor::{Reply, Rng};
 use wasmill_checkpoint::coordinator::{
     Action, Answer, ClaimMode, Completed, Event, Now, Request, Topology, Wanted,
 };
@@ -58,7 +58,6 @@ impl Checkpoints {
         storage: Storage,
         rng: Rng,
         (snapshot, recovered): (Option<(Completed, ClaimMode)>, Option<&[Completed]>),
-        clock: &Clock,
     ) -> Self {
         let topology = Topology::new(graph, BTreeMap::new());
         let options = description.settings.checkpoints.clone();
@@ -66,7 +65,7 @@ impl Checkpoints {
         // Whether the earlier JobMaster took savepoints is not known.
         let has_savepoints = snapshot.is_some() || recovered.is_some();
         if let Some((snapshot, mode)) = snapshot {
-            coordinator.start_from(snapshot, mode, Now::of(clock));
+            coordinator.start_from(snapshot, mode);
         }
         for completed in recovered.unwrap_or_default() {
             coordinator.recover(completed.clone());

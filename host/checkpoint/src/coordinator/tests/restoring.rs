@@ -13,13 +13,16 @@ fn after_restoring_id_k_the_next_is_k_plus_1() {
     let mut driven = driven(options());
     driven
         .coordinator
-        .start_from(snapshot_7(), ClaimMode::Legacy, driven.now);
+        .start_from(snapshot_7(), ClaimMode::Legacy);
+    driven.coordinator.restored_latest(driven.now);
     driven.check(&[
         ("run", ""),
         ("start", ""),
         ("tick 1000", "trigger 8 0/0 0/1"),
     ]);
-    let restored = driven.coordinator.statistics().restored().unwrap();
+    let statistics = driven.coordinator.statistics();
+    assert_eq!(statistics.counts().restored, 1);
+    let restored = statistics.restored().unwrap();
     assert_eq!((restored.id.0, restored.is_savepoint), (7, false));
 }
 
@@ -33,9 +36,7 @@ fn claim_modes_decide_whether_the_snapshot_is_deleted_and_the_first_checkpoint_f
         (ClaimMode::Legacy, "trigger 8 0/0 0/1", "complete 8"),
     ] {
         let mut driven = driven(options());
-        driven
-            .coordinator
-            .start_from(snapshot_7(), mode, driven.now);
+        driven.coordinator.start_from(snapshot_7(), mode);
         driven.check(&[
             ("run", ""),
             ("start", ""),
