@@ -20,8 +20,9 @@ pub struct Numbers {
     pub end: u64,
     /// How far the next but one is from the next.
     pub step: u64,
-    /// Until when records were due that have been made, in milliseconds since the epoch.
-    pub made_until_ms: i64,
+    /// Until when records were due that have been made, in microseconds since the epoch: in milliseconds
+    /// those of less than one would never count.
+    pub made_until_us: i64,
 }
 
 /// Makes the numbers below `records`, `rate` per second in all; without end of the rate when it is 0.
@@ -41,7 +42,7 @@ impl GuestSource for Ledger {
             next,
             end: self.records,
             step,
-            made_until_ms: 0,
+            made_until_us: 0,
         };
         Ok((0..step).map(split).collect())
     }
@@ -76,22 +77,25 @@ impl GuestSource for Ledger {
 impl Numbers {
     /// How many records are due now, of `rate` per second over all splits; they count as made.
     fn due(&mut self, rate: u64, now_ms: i64) -> u64 {
-        let longest = i64::try_from(MAX_BACKLOG_MS).unwrap_or(i64::MAX);
-        let since = self.made_until_ms.max(now_ms.saturating_sub(longest));
-        let passed = u64::try_from(now_ms.saturating_sub(since)).unwrap_or(0);
+        let now_us = now_ms.saturating_mul(1000);
+        let longest = i64::try_from(MAX_BACKLOG_MS * 1000).unwrap_or(i64::MAX);
+        let since = self.made_until_us.max(now_us.saturating_sub(longest));
+        let passed = u64::try_from(now_us.saturating_sub(since)).unwrap_or(0);
         // A split makes every `step`-th record.
-        let per_record = 1000 * self.step;
+        let per_record = 1_000_000 * self.step;
         let due = passed.saturating_mul(rate) / per_record;
-        let made_ms = due.saturating_mul(per_record) / rate;
-        self.made_until_ms = since.saturating_add(i64::try_from(made_ms).unwrap_or(i64::MAX));
+        let made = due.saturating_mul(per_record) / rate;
+        self.made_until_us = since.saturating_add(i64::try_from(made).unwrap_or(i64::MAX));
         due
     }
 
     /// When the next record is due.
     fn next_due_ms(&self, rate: u64) -> i64 {
-        let pause = (1000 * self.step).div_ceil(rate).max(1);
-        self.made_until_ms
-            .saturating_add(i64::try_from(pause).unwrap_or(i64::MAX))
+        let pause = (1_000_000 * self.step).div_ceil(rate);
+        let due_us = self
+            .made_until_us
+            .saturating_add(i64::try_from(pause).unwrap_or(i64::MAX));
+        due_us.saturating_add(999) / 1000
     }
 }
 
@@ -162,10 +166,24 @@ mod tests {
             next: 0,
             end: 100,
             step: 2,
-            made_until_ms: 1_000,
+            made_until_us: 1_000_000,
         };
         for (now_ms, due) in [(1_000, 0), (1_010, 5), (1_011, 0), (1_012, 1), (9_012, 50)] {
             assert_eq!(numbers.due(1_000, now_ms), due, "{now_ms}");
         }
+    }
+
+    #[test]
+    fn the_rate_holds_also_for_records_of_less_than_a_millisecond() {
+        let mut numbers = Numbers {
+            next: 0,
+            end: 100_000,
+            step: 2,
+            made_until_us: 1_000_000,
+        };
+        // Each millisecond twice, for a source may be polled sooner than it asked for.
+        let polls = (1_000..=2_000).flat_map(|now_ms| [now_ms, now_ms]);
+        let made: u64 = polls.map(|now_ms| numbers.due(3_000, now_ms)).sum();
+        assert!((1_499..=1_500).contains(&made), "{made}");
     }
 }
