@@ -243,8 +243,10 @@ impl JobMaster {
             }
             Message::Suspend => self.happened(Event::Suspend),
             Message::Prepared(number, prepared) => {
+                // The answer to an earlier preparation may come when the sources are being read already.
+                let is_awaited = self.setup.scheduler.awaits(number);
                 let result = prepared.map(|prepared| {
-                    if let Some(prepared) = prepared {
+                    if let Some(prepared) = prepared.filter(|_| is_awaited) {
                         self.splits = Splits::new(prepared.sources);
                     }
                 });

@@ -271,6 +271,9 @@ impl Task {
         element: Element,
         progress: &mut Progress,
     ) -> Result<(), TaskFailure> {
+        if self.checkpoints.is_restored_at_end() {
+            return self.pass_by(channel, element, progress);
+        }
         let index = self
             .inputs
             .partition_point(|input| input.first_channel <= channel)
@@ -305,6 +308,26 @@ impl Task {
             Element::EndOfPartition => {
                 progress.open_channels -= 1;
                 self.channel_ended(channel)
+            }
+        }
+    }
+
+    /// The operators have finished before the checkpoint that the task was restored from: what comes is the end
+    /// that they have seen (semantics §9.6).
+    fn pass_by(
+        &mut self,
+        channel: usize,
+        element: Element,
+        progress: &mut Progress,
+    ) -> Result<(), TaskFailure> {
+        match element {
+            Element::Barrier(barrier) => self.barrier(channel, barrier),
+            Element::EndOfPartition => {
+                progress.open_channels -= 1;
+                self.channel_ended(channel)
+            }
+            Element::Batch(_) | Element::Watermark(_) | Element::Status(_) | Element::EndOfData => {
+                Ok(())
             }
         }
     }

@@ -74,6 +74,59 @@ fn killed_task_managers_change_nothing_with_barriers_that_overtake() {
 }
 
 #[test]
+fn a_task_manager_that_hangs_and_comes_back_changes_nothing() {
+    let mut cluster = Cluster::of(3, 2, RESTARTS);
+    let flags = ["--parallelism", "2", "--checkpoint-interval", "200ms"];
+    let job = submit(&cluster, &flags, "60000", "5000");
+    for victim in ["tm-1", "tm-2"] {
+        cluster.wait("a checkpoint", || {
+            (completed(&cluster, &job) > 0).then_some(())
+        });
+        cluster.signal(victim, "STOP");
+        cluster.until_joined(2);
+        cluster.until(&job, &["RUNNING", "FINISHED", "FAILED"]);
+        // It goes on where it was, with tasks that do not count any more.
+        cluster.signal(victim, "CONT");
+        cluster.until_joined(3);
+    }
+    let state = cluster.until(&job, &["FINISHED", "FAILED"]);
+    assert_eq!(state, "FINISHED", "{}", newest(&cluster, &job));
+    check(&cluster.dir().join("entries"), 60_000);
+}
+
+#[test]
+fn storage_that_fails_makes_checkpoints_fail_and_not_the_output_wrong() {
+    let cluster = Cluster::of(2, 2, RESTARTS);
+    let tolerant = "execution.checkpointing.tolerable-failed-checkpoints=2";
+    let flags = [
+        "--parallelism",
+        "2",
+        "--checkpoint-interval",
+        "200ms",
+        "-D",
+        tolerant,
+    ];
+    let job = submit(&cluster, &flags, "60000", "8000");
+    cluster.wait("a checkpoint", || {
+        (completed(&cluster, &job) > 0).then_some(())
+    });
+    // Where the directory was there is a file for a while.
+    let directory = cluster.dir().join("checkpoints");
+    let aside = cluster.dir().join("aside");
+    std::fs::rename(&directory, &aside).unwrap();
+    std::fs::write(&directory, "not a directory").unwrap();
+    cluster.wait("a checkpoint to fail", || {
+        let checkpoints = cluster.get(&format!("/jobs/{job}/checkpoints"));
+        (checkpoints["counts"]["failed"].as_u64()? > 0).then_some(())
+    });
+    std::fs::remove_file(&directory).unwrap();
+    std::fs::rename(&aside, &directory).unwrap();
+    let state = cluster.until(&job, &["FINISHED", "FAILED"]);
+    assert_eq!(state, "FINISHED", "{}", newest(&cluster, &job));
+    check(&cluster.dir().join("entries"), 60_000);
+}
+
+#[test]
 fn a_job_manager_that_starts_again_goes_on_with_its_jobs() {
     let mut cluster = Cluster::of(2, 2, RESTARTS);
     let flags = ["--parallelism", "2", "--checkpoint-interval", "200ms"];

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::harness::{Cluster, bundle, lines_of_parts};
+use crate::harness::{Cluster, bundle, lines_of_parts, parts};
 
 /// Restarts at once, as often as needed.
 pub(super) const RESTARTS: &str = "[restart]\nstrategy = \"fixed-delay\"\nfixed-delay-attempts = 1000\nfixed-delay-delay = \"50ms\"\n";
@@ -35,7 +35,11 @@ pub(super) fn check(output: &Path, records: u64) {
             panic!("`{line}` is no entry");
         };
         assert_eq!(key, i % 10, "{line}");
-        assert!(seen.insert(i), "record {i} stands there twice");
+        assert!(
+            seen.insert(i),
+            "record {i} stands there twice: {}",
+            entries(output, i)
+        );
         counts.entry(key).or_default().push(count);
     }
     assert_eq!(seen.len() as u64, records, "records are missing");
@@ -51,6 +55,20 @@ pub(super) fn check(output: &Path, records: u64) {
         names.filter(hidden).collect::<Vec<_>>(),
         Vec::<String>::new()
     );
+}
+
+/// Where the entries of a record are.
+fn entries(output: &Path, record: u64) -> String {
+    let mut found = String::new();
+    for part in parts(output) {
+        let text = std::fs::read_to_string(&part).unwrap();
+        let start = format!("{record},");
+        for line in text.lines().filter(|line| line.starts_with(&start)) {
+            let written = std::fs::metadata(&part).unwrap().modified().unwrap();
+            found.push_str(&format!("{line} in {} of {written:?}; ", part.display()));
+        }
+    }
+    found
 }
 
 /// How many checkpoints of a job are complete.

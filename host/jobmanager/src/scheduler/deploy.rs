@@ -108,8 +108,13 @@ impl Scheduler {
         });
     }
 
+    /// Whether the preparation of this number is waited for.
+    pub(crate) fn awaits(&self, preparation: u32) -> bool {
+        self.phase == Phase::Preparing && preparation == self.preparation && !self.is_stopping()
+    }
+
     pub(super) fn prepared(&mut self, number: u32, result: Result<(), FailureCause>) {
-        if self.phase != Phase::Preparing || number != self.preparation || self.is_stopping() {
+        if !self.awaits(number) {
             return;
         }
         match result {

@@ -205,6 +205,47 @@ fn a_lost_task_manager_is_replaced() {
     );
 }
 
+/// Otherwise sources that are being read would begin again.
+#[test]
+fn only_the_answer_to_the_last_preparation_counts() {
+    let mut bench = deployed(TWICE);
+    let awaited = |bench: &Bench| {
+        (0..9)
+            .filter(|it| bench.scheduler.awaits(*it))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(awaited(&bench), [0; 0]);
+    for (events, preparation) in [
+        (
+            &[
+                (
+                    "lost b",
+                    "Restart(1) in 1000; Cancellation in 30000; cancel a[0.0#0 1.0#0]; RESTARTING",
+                ),
+                ("stops 0.0", ""),
+                ("stops 1.0", ""),
+                ("after 1000", "return a/0; request 2+0"),
+                ("grant c/0 c/1", "prepare"),
+            ][..],
+            vec![2],
+        ),
+        (&[("lost c", "request 2+0")], vec![]),
+        (&[("grant a/7 a/8", "prepare")], vec![3]),
+        (
+            &[(
+                "prepared",
+                "deploy a[0.0#1@7 0.1#1@8 1.0#1@7 1.1#1@8]; RUNNING",
+            )],
+            vec![],
+        ),
+    ] {
+        let story = "Source: src (2/2): TaskManager `tm-b` is lost: gone \
+                     (Sink: out (2/2): TaskManager `tm-b` is lost: gone)";
+        check("preparations", &mut bench, events, &[story]);
+        assert_eq!(awaited(&bench), preparation);
+    }
+}
+
 #[test]
 fn regions_that_run_keep_their_slots_while_others_wait() {
     let mut bench = two_regions(TWICE);
