@@ -67,6 +67,7 @@ fn measure(name: &str, setting: &Setting, backend: BackendChoice) {
         groups: OwnedGroups::new(0, 1, 128),
         options: Options {
             max_bytes: ByteSize(64 << 30),
+            max_disk_bytes: ByteSize(64 << 30),
             ..Options::default()
         },
         expiry: expiry.clone(),

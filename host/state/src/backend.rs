@@ -34,7 +34,8 @@ pub trait KeyedBackend: Send + fmt::Debug {
     /// Applies changes in order.
     ///
     /// # Errors
-    /// [`TaskFailure::Limit`] too, when the rows would exceed `state.max-bytes`.
+    /// [`TaskFailure::Limit`] too, when the rows would exceed `state.max-bytes`, or on disk
+    /// `state.max-disk-bytes`.
     fn write(&mut self, state: u32, changes: &Changes<'_>) -> Result<(), TaskFailure>;
 
     /// Reads rows of one key, those after `after` only, in ascending order of the sub-key; at most
@@ -50,7 +51,7 @@ pub trait KeyedBackend: Send + fmt::Debug {
         limit: u32,
     ) -> Result<Page, TaskFailure>;
 
-    /// What the rows count against `state.max-bytes`: not less than the memory or disk they take.
+    /// What the rows count against the limit that [`Self::write`] names: not less than the memory or disk they take.
     fn bytes(&self) -> u64;
 
     /// The rows as they are now, for the checkpoint with this number; reading them does not hold up

@@ -8,8 +8,10 @@ use wasmill_types::size::ByteSize;
 /// The limits of one subtask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// `state.max-bytes`: what all rows take, with the backend's own overhead.
+    /// `state.max-bytes`: what all rows take in memory, with the backend's own overhead.
     pub max_bytes: ByteSize,
+    /// `state.max-disk-bytes`: what they take where they are kept on disk.
+    pub max_disk_bytes: ByteSize,
     /// `state.max-read-bytes`: what one read may return. A look-up beyond it fails, a scan returns a
     /// shorter page.
     pub max_read_bytes: ByteSize,
@@ -24,6 +26,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             max_bytes: ByteSize(1 << 30),
+            max_disk_bytes: ByteSize(64 << 30),
             max_read_bytes: ByteSize(256 << 20),
             max_timers: 10_000_000,
             max_timer_bytes: ByteSize(1 << 30),

@@ -2,7 +2,8 @@
 //!
 //! A task opens it when its job keeps more state than fits in memory. Rows lie in the order of their
 //! places (see [`crate::row`]), so a key's rows, a state and a key group are ranges. There is no write-ahead
-//! log: what is not in a checkpoint is replayed from the sources. [`options`] says what it may cost,
+//! log: what is not in a checkpoint is replayed from the sources. What a task writes is
+//! collected ([`staged`]) until somebody reads or takes a snapshot. [`options`] says what it may cost,
 //! [`database`] opens and tunes, [`snapshot`] takes checkpoints by hard links, [`restore`] brings them
 //! back. Invariants: memory is shared by all databases of a slot and bounded together; the directory
 //! is gone when backend and snapshots are.
@@ -14,7 +15,9 @@ mod ingest;
 pub mod options;
 mod restore;
 mod snapshot;
+mod staged;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,6 +33,7 @@ use crate::owned::OwnedGroups;
 use crate::rocks::database::Tuning;
 use crate::rocks::home::Home;
 use crate::rocks::snapshot::{Pending, RocksSnapshot};
+use crate::rocks::staged::{Handover, Staged};
 use crate::row;
 use crate::snapshot::FrozenRows;
 use crate::ttl::Expiry;
@@ -45,7 +49,7 @@ const KEYS_PER_LOOKUP: usize = 1024;
 /// reads down until it is compacted away.
 const ROWS_CLEARED_SINGLY: usize = 64;
 
-/// How many bytes are written between two looks at `state.max-bytes`.
+/// How many bytes are written between two looks at `state.max-disk-bytes`.
 const BYTES_PER_CHECK: usize = 1 << 20;
 
 /// The rows of one subtask, in RocksDB.
@@ -58,9 +62,19 @@ pub struct RocksBackend {
     tuning: Tuning,
     write: WriteOptions,
     read: ReadOptions,
-    /// The last snapshot.
-    pending: Pending,
+    unwritten: RefCell<Unwritten>,
     unchecked_bytes: usize,
+}
+
+/// Changes that are not in the database yet, the earlier ones first.
+#[derive(Debug, Default)]
+struct Unwritten {
+    /// What the last snapshot was handed.
+    handover: Handover,
+    /// The last snapshot, which later changes must not overtake.
+    pending: Pending,
+    /// What was written since.
+    staged: Staged,
 }
 
 /// Byte strings back to back.
@@ -93,17 +107,15 @@ impl RocksBackend {
         tuning: Tuning,
     ) -> Result<Self, StateError> {
         let db = Arc::new(tuning.open(&home.database())?);
-        let mut write = WriteOptions::default();
-        write.disable_wal(true);
         Ok(Self {
             db,
             home,
             groups,
             options,
             tuning,
-            write,
+            write: database::without_log(),
             read: ReadOptions::default(),
-            pending: Pending::default(),
+            unwritten: RefCell::default(),
             unchecked_bytes: 0,
         })
     }
@@ -143,48 +155,77 @@ impl RocksBackend {
             .batched_multi_get_cf_opt(rows, places, false, &self.read)
     }
 
-    /// Removes all rows of a key; what came before must be in the database.
-    fn clear(&self, prefix: &[u8], batch: &mut WriteBatch) -> Result<(), StateError> {
+    /// Writes all changes to the database, so that it can be read.
+    fn catch_up(&self) -> Result<(), StateError> {
+        let mut unwritten = self.unwritten.borrow_mut();
+        let handed = unwritten.handover.write(&self.db, &self.write);
+        handed.map_err(self.failed("write"))?;
+        if unwritten.staged.is_empty() {
+            return Ok(());
+        }
+        unwritten.pending.settle()?;
+        let staged = std::mem::take(&mut unwritten.staged);
+        let written = staged.write(&self.db, &self.write);
+        written.map_err(self.failed("write"))
+    }
+
+    /// Lets nothing stand between the database and a change that is not staged.
+    fn overtake_nothing(&self) -> Result<(), StateError> {
+        self.catch_up()?;
+        self.unwritten.borrow_mut().pending.settle()
+    }
+
+    /// Sets a row or removes it.
+    fn stage(&mut self, place: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {
+        let bytes = Staged::bytes_of(place, value);
+        self.unchecked_bytes += bytes;
+        let most = self.tuning.staged_bytes();
+        if self.unwritten.get_mut().staged.bytes() + bytes > most {
+            self.catch_up()?;
+        }
+        if bytes <= most {
+            self.unwritten.get_mut().staged.push(place, value);
+            return Ok(());
+        }
+        self.overtake_nothing()?;
+        let written = match value {
+            Some(value) => self.db.put_opt(place, value, &self.write),
+            None => self.db.delete_opt(place, &self.write),
+        };
+        written.map_err(self.failed("write"))
+    }
+
+    /// Removes all rows of a key.
+    fn clear(&self, prefix: &[u8]) -> Result<(), StateError> {
+        self.overtake_nothing()?;
         let end = row::after_prefix(prefix);
         let mut read = ReadOptions::default();
         read.set_iterate_lower_bound(prefix);
         read.set_iterate_upper_bound(end.as_slice());
         let mut rows = self.db.raw_iterator_opt(read);
         rows.seek_to_first();
-        let mut single = Vec::new();
+        let mut batch = WriteBatch::default();
         while let Some(place) = rows.key() {
-            if single.len() == ROWS_CLEARED_SINGLY {
+            if batch.len() == ROWS_CLEARED_SINGLY {
+                batch.clear();
                 batch.delete_range(prefix, end.as_slice());
-                return Ok(());
+                break;
             }
-            single.push(place.to_owned());
+            batch.delete(place);
             rows.next();
         }
         rows.status().map_err(self.failed("read"))?;
-        single.iter().for_each(|place| batch.delete(place));
-        Ok(())
-    }
-
-    fn apply(&mut self, batch: WriteBatch) -> Result<(), TaskFailure> {
-        self.unchecked_bytes += batch.size_in_bytes();
-        let adapted = self.tuning.adapt(&self.db);
-        adapted.map_err(self.failed("adapt the memory of"))?;
         let written = self.db.write_opt(batch, &self.write);
-        written.map_err(self.failed("write"))?;
-        if self.unchecked_bytes < BYTES_PER_CHECK {
-            return Ok(());
-        }
-        self.unchecked_bytes = 0;
-        self.check_size()
+        written.map_err(self.failed("write"))
     }
 
     fn check_size(&self) -> Result<(), TaskFailure> {
-        let max = self.options.max_bytes;
+        let max = self.options.max_disk_bytes;
         if self.bytes() <= max.0 {
             return Ok(());
         }
         Err(TaskFailure::Limit {
-            limit: "state.max-bytes",
+            limit: "state.max-disk-bytes",
             message: format!(
                 "the keyed state of one subtask would grow beyond {max} on disk; raise the limit, raise \
                  the parallelism, or let state expire"
@@ -228,6 +269,7 @@ impl KeyedBackend for RocksBackend {
         sub_keys: BlobsView<'_>,
     ) -> Result<OptionalBlobs, TaskFailure> {
         columns::check_get(keys, sub_keys)?;
+        self.catch_up()?;
         let places = self.places(state, keys, sub_keys)?;
         let mut found = OptionalBlobs::default();
         found.present.reserve_exact(keys.len());
@@ -249,9 +291,8 @@ impl KeyedBackend for RocksBackend {
 
     fn write(&mut self, state: u32, changes: &Changes<'_>) -> Result<(), TaskFailure> {
         columns::check_changes(changes)?;
-        self.pending.settle()?;
-        let bytes = changes.keys.data.len() + changes.values.data.len();
-        let mut batch = WriteBatch::with_capacity_bytes(bytes + 32 * changes.kinds.len());
+        let adapted = self.tuning.adapt(&self.db);
+        adapted.map_err(self.failed("adapt the memory of"))?;
         let mut place = Vec::new();
         for (index, kind) in changes.kinds.iter().enumerate() {
             place.clear();
@@ -259,19 +300,20 @@ impl KeyedBackend for RocksBackend {
             match kind {
                 ChangeKind::Put => {
                     place.extend_from_slice(changes.sub_keys.get(index));
-                    batch.put(&place, changes.values.get(index));
+                    self.stage(&place, Some(changes.values.get(index)))?;
                 }
                 ChangeKind::Delete => {
                     place.extend_from_slice(changes.sub_keys.get(index));
-                    batch.delete(&place);
+                    self.stage(&place, None)?;
                 }
-                ChangeKind::Clear => {
-                    self.apply(std::mem::take(&mut batch))?;
-                    self.clear(&place, &mut batch)?;
-                }
+                ChangeKind::Clear => self.clear(&place)?,
             }
         }
-        self.apply(batch)
+        if self.unchecked_bytes < BYTES_PER_CHECK {
+            return Ok(());
+        }
+        self.unchecked_bytes = 0;
+        self.check_size()
     }
 
     fn scan(
@@ -281,6 +323,7 @@ impl KeyedBackend for RocksBackend {
         after: Option<&[u8]>,
         limit: u32,
     ) -> Result<Page, TaskFailure> {
+        self.catch_up()?;
         let mut prefix = Vec::new();
         self.key_prefix(&mut prefix, state, key)?;
         let mut read = ReadOptions::default();
@@ -311,20 +354,30 @@ impl KeyedBackend for RocksBackend {
     }
 
     fn bytes(&self) -> u64 {
+        let staged = self.unwritten.borrow().staged.bytes() as u64;
         let in_memory = self.property(rocksdb::properties::CUR_SIZE_ALL_MEM_TABLES);
-        in_memory + self.property(rocksdb::properties::LIVE_SST_FILES_SIZE)
+        staged + in_memory + self.property(rocksdb::properties::LIVE_SST_FILES_SIZE)
     }
 
     fn snapshot(&mut self, checkpoint: u64) -> Result<Box<dyn FrozenRows>, StateError> {
-        // Two may be on their way, and each has what the other has.
-        self.pending.settle()?;
-        let snapshot = RocksSnapshot::note(&self.db, &self.home, checkpoint)?;
-        self.pending = Pending::on(&snapshot);
+        let unwritten = self.unwritten.get_mut();
+        // Two may be on their way, and each has what the other has; one that nobody saves has been handed
+        // changes all the same.
+        unwritten.pending.settle()?;
+        let handed = unwritten.handover.write(&self.db, &self.write);
+        handed.map_err(StateError::rocks("write", self.home.path()))?;
+        unwritten.handover = Handover::of(std::mem::take(&mut unwritten.staged));
+        let handover = unwritten.handover.clone();
+        let snapshot = RocksSnapshot::note(&self.db, &self.home, checkpoint, handover)?;
+        unwritten.pending = Pending::on(&snapshot);
         Ok(Box::new(snapshot))
     }
 
     /// An empty database takes some bytes too.
     fn is_empty(&self) -> bool {
+        if self.catch_up().is_err() {
+            return false;
+        }
         let mut rows = self.db.raw_iterator();
         rows.seek_to_first();
         !rows.valid() && rows.status().is_ok()

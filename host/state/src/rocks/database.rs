@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rocksdb::{
     BlockBasedOptions, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, LogLevel,
-    Options,
+    Options, WriteOptions,
 };
 
 use crate::error::StateError;
@@ -53,6 +53,11 @@ impl Tuning {
         opened.map_err(StateError::rocks("open", path))
     }
 
+    /// How much the changes may take that are not in the database.
+    pub(super) fn staged_bytes(&self) -> usize {
+        self.memory.staged()
+    }
+
     /// Adapts the write buffer to how many databases there are now.
     pub(super) fn adapt(&mut self, db: &DB) -> Result<(), rocksdb::Error> {
         let Some(bytes) = self.memory.changed() else {
@@ -60,6 +65,13 @@ impl Tuning {
         };
         db.set_options(&[("write_buffer_size", &bytes.to_string())])
     }
+}
+
+/// Writes without a write-ahead log.
+pub(super) fn without_log() -> WriteOptions {
+    let mut write = WriteOptions::default();
+    write.disable_wal(true);
+    write
 }
 
 /// Where all rows of a database are.

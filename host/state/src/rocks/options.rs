@@ -116,8 +116,15 @@ impl SharedMemory {
 
 impl MemoryShare {
     /// The size of a write buffer. A database has two, so that one fills while the other is written out,
-    /// and waits when both are full: so all databases together stay within their part.
+    /// and waits when both are full: with what is staged, all databases together stay within their part.
     pub(super) fn write_buffer(&self) -> usize {
+        let each = self.memory.write_buffer_bytes / self.databases / 4;
+        each.clamp(MIN_WRITE_BUFFER, MAX_WRITE_BUFFER)
+    }
+
+    /// How much a database may stage: half of its part. While a snapshot is made, there may be as much
+    /// again that is being written.
+    pub(super) fn staged(&self) -> usize {
         let each = self.memory.write_buffer_bytes / self.databases / 2;
         each.clamp(MIN_WRITE_BUFFER, MAX_WRITE_BUFFER)
     }

@@ -1,8 +1,8 @@
 //! Checkpoints of a database: directories of hard links to its files.
 //!
-//! On the task's thread, taking a snapshot only notes that there is one. The thread that saves it has what
-//! is in memory written out and makes the links; a write that comes earlier does so itself before it
-//! changes anything. Tasks keep what they work with in the guest's cache and write at the next barrier,
+//! On the task's thread, taking a snapshot only notes that there is one and hands over what is not in the
+//! database yet. The thread that saves it writes that, has what is in memory written out and makes the links;
+//! a write that reaches the database earlier does so itself before it changes anything. Tasks keep what they work with in the guest's cache and write at the next barrier,
 //! so as a rule nobody waits. Invariants: a snapshot has all that was written before it and nothing that
 //! was written after; files that it links to never change; the links are gone with it.
 
@@ -14,7 +14,9 @@ use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{DB, Options, ReadOptions};
 
 use crate::error::StateError;
+use crate::rocks::database;
 use crate::rocks::home::{Directory, Home};
+use crate::rocks::staged::Handover;
 use crate::row;
 use crate::snapshot::{FrozenRows, GroupReader, Item, Visit};
 
@@ -27,6 +29,8 @@ pub(super) struct RocksSnapshot {
     db: Arc<DB>,
     directory: Directory,
     home: Home,
+    /// What has to be in the database first.
+    handover: Handover,
     /// How making the links ended; none as long as nobody has made them.
     linked: Mutex<Option<Result<(), rocksdb::Error>>>,
 }
@@ -41,12 +45,14 @@ impl RocksSnapshot {
         db: &Arc<DB>,
         home: &Home,
         checkpoint: u64,
+        handover: Handover,
     ) -> Result<Arc<Self>, StateError> {
         let directory = home.snapshot(checkpoint)?;
         Ok(Arc::new(Self {
             db: Arc::clone(db),
             directory,
             home: home.clone(),
+            handover,
             linked: Mutex::new(None),
         }))
     }
@@ -58,6 +64,7 @@ impl RocksSnapshot {
     fn link(&self) -> Result<(), StateError> {
         let mut linked = self.linked.lock().unwrap_or_else(PoisonError::into_inner);
         let linked = linked.get_or_insert_with(|| {
+            self.handover.write(&self.db, &database::without_log())?;
             let checkpointer = Checkpoint::new(&self.db)?;
             checkpointer.create_checkpoint(self.directory.path())
         });

@@ -57,6 +57,7 @@ fn compaction_removes_what_has_expired() {
         put(&mut backend, state, "key", "", &stamped);
     }
     let compacted = |backend: &RocksBackend| {
+        backend.catch_up().unwrap();
         backend.db.flush().unwrap();
         backend.db.compact_range(None::<&[u8]>, None::<&[u8]>);
         [0, 1].map(|state| value(backend, state, "key", "").is_some())
@@ -72,7 +73,7 @@ fn compaction_removes_what_has_expired() {
 fn more_than_the_limit_is_refused() {
     let bench = Bench::new(Kind::Rocks, &[]);
     let options = Options {
-        max_bytes: ByteSize(4 << 20),
+        max_disk_bytes: ByteSize(4 << 20),
         max_read_bytes: ByteSize(1000),
         ..Options::default()
     };
@@ -114,7 +115,7 @@ fn more_than_the_limit_is_refused() {
     assert!(matches!(
         refused,
         Some(TaskFailure::Limit {
-            limit: "state.max-bytes",
+            limit: "state.max-disk-bytes",
             ..
         })
     ));
@@ -165,6 +166,7 @@ fn the_databases_of_a_slot_share_its_memory() {
             for key in 0..1000 {
                 put(backend, 0, &format!("{round}-{key}"), "", &value);
             }
+            assert!(backend.unwritten.borrow().staged.bytes() <= 1 << 20);
         }
         let in_buffers: u64 = backends
             .iter()
