@@ -1,6 +1,7 @@
 //! Large values by key: first all of them are made, then a few of them change again and again.
 //!
-//! What follows the making is what is measured, so the sink says when it began and ended.
+//! What is measured are the later changes: in the first quarter the backend still puts in order what was made
+//! all at once. So the sink says when the measured ones began and ended.
 
 use std::fmt;
 
@@ -61,19 +62,22 @@ pub(crate) fn checkpoint(env: &Env) -> Result<()> {
             }
         })
         .uid("values")
-        .sink_with(Updates { keys, count: 0 });
+        .sink_with(Updates {
+            from: keys + updates / 4,
+            count: 0,
+        });
     Ok(())
 }
 
-/// Counts what follows the making of the values.
+/// Counts the changes that are measured.
 struct Updates {
-    keys: u64,
+    from: u64,
     count: u64,
 }
 
 impl GuestSink<u64> for Updates {
     fn write(&mut self, i: &u64) -> Result<()> {
-        if *i < self.keys {
+        if *i < self.from {
             return Ok(());
         }
         if self.count == 0 {

@@ -284,7 +284,8 @@ fn default_records(args: &BenchArgs) -> u64 {
         (Workload::MapFilter, Variant::Fused) => 200_000_000,
         (Workload::MapFilter, Variant::Exchange) => 20_000_000,
         (Workload::WordCount, _) => 2_000_000,
-        (Workload::KeyedCount | Workload::Checkpoint, _) => 20_000_000,
+        (Workload::KeyedCount, _) => 20_000_000,
+        (Workload::Checkpoint, _) => 100_000_000,
         (Workload::Exchange, _) => (500 << 20) / u64::from(args.record_bytes),
     }
 }

@@ -1,8 +1,8 @@
 //! `wasmill bench checkpoint`: what checkpoints cost a job with much state of which little changes.
 //!
 //! The job first makes its values, then changes one in [`ONE_CHANGES_IN`] of them all the time; runs with and
-//! without checkpoints take turns. Invariant: only what comes after the making is measured: the rate from its
-//! end, and the checkpoints after the first one that has all values.
+//! without checkpoints take turns. Invariant: only the changes are measured that the program says it counts
+//! (its checksum), and only checkpoints that were triggered meanwhile.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -107,35 +107,33 @@ pub(super) fn run(args: &BenchArgs, interrupt: &Interrupt) -> Result<Exit> {
             let Some((run, view)) = run.context("run `checkpoint`")? else {
                 return Ok(Exit::Cancelled);
             };
-            runs.push(measured(records, run.peak_rss, &view)?);
+            runs.push(measured(run.peak_rss, &view)?);
         }
     }
     print(&figures(records, &runs), args.json)?;
     Ok(Exit::Finished)
 }
 
-fn measured(records: u64, peak_rss: u64, view: &Arc<JobView>) -> Result<Measured> {
+fn measured(peak_rss: u64, view: &Arc<JobView>) -> Result<Measured> {
     let (began, ended) = (counter(view, "began-ms"), counter(view, "ended-ms"));
     ensure!(
         began > 0 && ended > began,
         "the changes took no time that can be measured; have more of them, with `--records`"
     );
-    let began_ms = i64::try_from(began).unwrap_or(i64::MAX);
-    let mut records_after: Vec<&CheckpointRecord> = view
+    let [began_ms, ended_ms] = [began, ended].map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    let taken_meanwhile: Vec<&CheckpointRecord> = view
         .checkpoints
         .statistics
         .history()
         .map(AsRef::as_ref)
         .filter(|it| matches!(it.outcome, Outcome::Completed { .. }))
-        .filter(|it| it.triggered_ms >= began_ms)
+        .filter(|it| (began_ms..ended_ms).contains(&it.triggered_ms))
         .collect();
-    // The earliest has what was made since the one before.
-    records_after.pop();
-    let uploaded = records_after.iter().map(|it| it.totals.checkpointed_size);
+    let uploaded = taken_meanwhile.iter().map(|it| it.totals.checkpointed_size);
     Ok(Measured {
-        rate: records as f64 * 1e3 / (ended - began) as f64,
+        rate: counter(view, "checksum") as f64 * 1e3 / (ended - began) as f64,
         uploaded_max: uploaded.max().unwrap_or_default(),
-        taken: Taken::over(&records_after),
+        taken: Taken::over(&taken_meanwhile),
         peak_rss,
     })
 }
