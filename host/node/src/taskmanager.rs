@@ -250,6 +250,9 @@ impl Start<'_> {
             slots: own.slots,
             memory: slot_memory(own.memory.0, network.memory.0, own.slots),
             state_directory: self.place.path.join("state"),
+            backend: self.config.state.backend,
+            rocks: self.config.state.rocksdb(),
+            storage: self.config.checkpoint_storage.options(),
             hardware: machine::hardware(),
             task: wasmill_task::Options {
                 channel_capacity: network.channel_capacity,

@@ -31,7 +31,7 @@ pub use memory::MemoryBackend;
 pub use options::Options;
 pub use owned::OwnedGroups;
 pub use restore::{BackendChoice, Opened, Opening, Source};
-pub use rocks::{RocksBackend, RocksOptions, RocksPlace, SharedMemory};
+pub use rocks::{Compression, RocksBackend, RocksOptions, RocksPlace, SharedMemory};
 pub use row::Row;
 pub use snapshot::{KeyedSnapshot, SnapshotFile};
 pub use timers::TimerService;

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+use wasmill_checkpoint::storage;
 use wasmill_connectors::Access;
 use wasmill_rpc::heartbeat;
+use wasmill_rpc::protocol::Backend;
+use wasmill_state::{Compression, RocksOptions};
 use wasmill_types::size::ByteSize;
 use wasmill_wasm::Limits;
 
@@ -29,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) taskmanager: TaskManagerSection,
     pub(crate) network: NetworkSection,
     pub(crate) state: StateSection,
+    pub(crate) checkpoint_storage: CheckpointStorageSection,
     pub(crate) wasm: WasmSection,
     pub(crate) connectors: ConnectorsSection,
     /// All keys as texts, for those who want to see them.
@@ -153,6 +157,62 @@ pub(crate) struct NetworkSection {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct StateSection {
     pub(crate) cache_bytes: ByteSize,
+    pub(crate) backend: Backend,
+    rocksdb_write_buffer_percent: u8,
+    rocksdb_block_size: ByteSize,
+    rocksdb_file_size: ByteSize,
+    rocksdb_bloom_bits: u8,
+    rocksdb_compression: RocksCompression,
+    rocksdb_background_jobs: u8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RocksCompression {
+    None,
+    Lz4,
+    Zstd,
+}
+
+impl StateSection {
+    /// How RocksDB is set up; its memory is the slot's.
+    pub(crate) fn rocksdb(&self) -> RocksOptions {
+        RocksOptions {
+            write_buffer_percent: self.rocksdb_write_buffer_percent,
+            block_size: self.rocksdb_block_size,
+            file_size: self.rocksdb_file_size,
+            bloom_bits: self.rocksdb_bloom_bits,
+            compression: match self.rocksdb_compression {
+                RocksCompression::None => Compression::None,
+                RocksCompression::Lz4 => Compression::Lz4,
+                RocksCompression::Zstd => Compression::Zstd,
+            },
+            background_jobs: self.rocksdb_background_jobs,
+            ..RocksOptions::default()
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct CheckpointStorageSection {
+    attempts: u32,
+    budget: Time,
+    request_timeout: Time,
+    part_size: ByteSize,
+}
+
+impl CheckpointStorageSection {
+    /// How checkpoint storage is used.
+    pub(crate) fn options(&self) -> storage::Options {
+        storage::Options {
+            attempts: self.attempts,
+            budget: self.budget.0,
+            request_timeout: self.request_timeout.0,
+            part_bytes: self.part_size.0,
+            ..storage::Options::default()
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -20,6 +20,7 @@ pub(super) fn job_manager(config: &Config) -> Result<Options, Failure> {
         kept_jobs: section.kept_jobs,
         kept_for: section.kept_jobs_time.0,
         max_bundle_bytes: config.wasm.bundle.0,
+        storage: config.checkpoint_storage.options(),
         ..Options::default()
     })
 }
