@@ -73,7 +73,11 @@ line() { printf '  %7d ms  %s\n' "$1" "$2"; }
 echo "killed $victim; went on at $(text taskmanager-id "$seen")"
 line $((detected - killed)) "until the loss was noticed"
 line $((running - initializing - deploying - detected)) "until the new attempt was deployed"
-line "$deploying" "deploying: the spare fetches the bundle and compiles it"
-line "$initializing" "fetching and restoring the state"
+# The two states are told close together, so only a run with little state says what the bundle takes of it.
+line $((deploying + initializing)) "deploying: fetching and compiling the bundle, fetching and opening the state"
 line $((flowing - running)) "until the first record was counted"
 line $((flowing - killed)) "in all (scheduled after $((scheduled - killed)) ms)"
+# What was restored is in the next checkpoint.
+before=$(completed)
+until_true is_newer
+echo "state $(($(state_bytes) / 1048576)) MiB in the next checkpoint"

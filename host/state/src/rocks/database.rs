@@ -21,6 +21,12 @@ const ROWS: &str = "default";
 /// How long a file may lie before it is compacted again so that expired rows go.
 const EXPIRY_COMPACTION_SECONDS: u64 = 24 * 60 * 60;
 
+/// How many new files there are before they are merged into older ones. Each checkpoint makes one, mostly
+/// of rows that the one before has too, and a merge writes anew all older files that have a row between
+/// theirs, to be uploaded once more: with RocksDB's 4 the median checkpoint of 2 GiB of which 1 % changes each
+/// second uploaded 10.6 %, with 8 it is 0.9 %; those after a merge upload some 40 %, half as often. Readers look at the filters of that many files more.
+const FILES_COMPACTED: i32 = 8;
+
 /// The settings of one database.
 pub(super) struct Tuning {
     pub(super) options: Options,
@@ -90,6 +96,7 @@ fn set_files(tuned: &mut Options, options: &RocksOptions) {
     tuned.set_bottommost_compression_type(bottom);
     tuned.set_target_file_size_base(options.file_size.0);
     tuned.set_max_bytes_for_level_base(4 * options.file_size.0);
+    tuned.set_level_zero_file_num_compaction_trigger(FILES_COMPACTED);
     tuned.set_max_open_files(i32::from(options.max_open_files.max(16)));
 }
 
