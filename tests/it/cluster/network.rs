@@ -124,12 +124,13 @@ fn a_task_manager_that_the_job_manager_does_not_hear_is_left_behind_and_comes_ba
     cluster.until_joined(2);
     let failure = busy.failure().to_string();
     assert!(failure.contains("tm-2"), "{failure}");
-    busy.ends_whole();
+    cluster.until(&busy.job, &["FINISHED", "FAILED"]);
     cluster.hosts().join("tm-2", "jobmanager");
     cluster.until_joined(3);
-    // It has ended what it ran for the job meanwhile.
     cluster.wait("all slots to be free", || {
         let overview = cluster.get("/overview");
         (overview["slots-available"] == 6).then_some(())
     });
+    // Only now: what it ran for the job, it may have ended when it heard of that.
+    busy.ends_whole();
 }
