@@ -3,7 +3,8 @@
 //!
 //! A source of its own makes the records `i = 0..N-1` and can go on from any position; record `i` has the key
 //! `i mod K`, and the job counts the records of each key. Each output line is `i,key,count`. Without loss and
-//! without duplicates every `i` stands there once, and the counts of a key are `1..n`.
+//! without duplicates every `i` stands there once, and the counts of a key are `1..n`. All records of a key
+//! come from one split, in order, so the sorted output is the same in each run, whatever the parallelism.
 
 use wasmill::prelude::*;
 use wasmill::{GuestSource, Poll};
@@ -11,15 +12,19 @@ use wasmill::{GuestSource, Poll};
 /// The longest pause that a source makes up for, in milliseconds: after a restart it does not hurry.
 const MAX_BACKLOG_MS: u64 = 100;
 
-/// The numbers from `next` below `end`, every `step`-th.
+/// The numbers from `next` below `end` whose keys belong to a part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbers {
     /// The next number.
     pub next: u64,
     /// No number is this or above.
     pub end: u64,
-    /// How far the next but one is from the next.
-    pub step: u64,
+    /// How many keys there are.
+    pub keys: u64,
+    /// Which part: that of the keys which leave this rest.
+    pub part: u64,
+    /// How many parts there are.
+    pub parts: u64,
     /// Until when records were due that have been made, in microseconds since the epoch: in milliseconds
     /// those of less than one would never count.
     pub made_until_us: i64,
@@ -30,6 +35,7 @@ pub struct Numbers {
 pub struct Ledger {
     records: u64,
     rate: u64,
+    keys: u64,
 }
 
 impl GuestSource for Ledger {
@@ -37,14 +43,16 @@ impl GuestSource for Ledger {
     type Split = Numbers;
 
     fn splits(&mut self, parallelism: u32) -> Result<Vec<Numbers>> {
-        let step = u64::from(parallelism.max(1));
-        let split = |next| Numbers {
-            next,
+        let parts = u64::from(parallelism.max(1)).min(self.keys);
+        let split = |part| Numbers {
+            next: part,
             end: self.records,
-            step,
+            keys: self.keys,
+            part,
+            parts,
             made_until_us: 0,
         };
-        Ok((0..step).map(split).collect())
+        Ok((0..parts).map(split).collect())
     }
 
     fn poll(
@@ -62,7 +70,7 @@ impl GuestSource for Ledger {
                 break;
             }
             emit(numbers.next);
-            numbers.next += numbers.step;
+            numbers.advance();
         }
         if numbers.next >= numbers.end {
             return Ok(Poll::Finished);
@@ -81,21 +89,38 @@ impl Numbers {
         let longest = i64::try_from(MAX_BACKLOG_MS * 1000).unwrap_or(i64::MAX);
         let since = self.made_until_us.max(now_us.saturating_sub(longest));
         let passed = u64::try_from(now_us.saturating_sub(since)).unwrap_or(0);
-        // A split makes every `step`-th record.
-        let per_record = 1_000_000 * self.step;
-        let due = passed.saturating_mul(rate) / per_record;
-        let made = due.saturating_mul(per_record) / rate;
-        self.made_until_us = since.saturating_add(i64::try_from(made).unwrap_or(i64::MAX));
-        due
+        // In 128 bits, because all of these are the user's.
+        let share = u128::from(rate) * u128::from(self.own_keys());
+        let per_record = 1_000_000 * u128::from(self.keys);
+        let due = u128::from(passed) * share / per_record;
+        let made = i64::try_from(due * per_record / share).unwrap_or(i64::MAX);
+        self.made_until_us = since.saturating_add(made);
+        u64::try_from(due).unwrap_or(u64::MAX)
     }
 
     /// When the next record is due.
     fn next_due_ms(&self, rate: u64) -> i64 {
-        let pause = (1_000_000 * self.step).div_ceil(rate);
-        let due_us = self
-            .made_until_us
-            .saturating_add(i64::try_from(pause).unwrap_or(i64::MAX));
+        let share = u128::from(rate) * u128::from(self.own_keys());
+        let pause = (1_000_000 * u128::from(self.keys)).div_ceil(share);
+        let pause = i64::try_from(pause).unwrap_or(i64::MAX);
+        let due_us = self.made_until_us.saturating_add(pause);
         due_us.saturating_add(999) / 1000
+    }
+
+    /// Goes to the next number whose key belongs to the part.
+    fn advance(&mut self) {
+        loop {
+            self.next += 1;
+            // There are no more parts than keys, so this ends soon.
+            if self.next >= self.end || self.next % self.keys % self.parts == self.part {
+                return;
+            }
+        }
+    }
+
+    /// How many keys the part has; at least one.
+    fn own_keys(&self) -> u64 {
+        (self.keys - self.part).div_ceil(self.parts)
     }
 }
 
@@ -112,15 +137,16 @@ fn busy(start: u64, rounds: u64) -> u64 {
 #[wasmill::job]
 pub fn ledger(env: &Env) -> Result<()> {
     env.name("ledger");
-    let source = Ledger {
-        records: env.arg_as("records")?,
-        rate: env.arg_or("rate", 0)?,
-    };
     let work: u64 = env.arg_or("work", 0)?;
     let keys: u64 = env.arg_or("keys", 10)?;
     if keys == 0 {
         wasmill::bail!("`--keys` must be at least 1");
     }
+    let source = Ledger {
+        records: env.arg_as("records")?,
+        rate: env.arg_or("rate", 0)?,
+        keys,
+    };
     env.guest_source(source)
         .name("records")
         .uid("records")
@@ -161,11 +187,39 @@ mod tests {
     }
 
     #[test]
+    fn every_number_is_in_one_split_with_all_others_of_its_key() {
+        for (keys, parallelism) in [(1, 3), (3, 2), (7, 3), (10, 2), (10, 4)] {
+            let mut ledger = Ledger {
+                records: 100,
+                rate: 0,
+                keys,
+            };
+            let mut split_of = vec![None; 100];
+            for (index, mut split) in ledger.splits(parallelism).unwrap().into_iter().enumerate() {
+                while split.next < split.end {
+                    let i = split.next as usize;
+                    assert_eq!(split_of[i].replace(index), None, "{i} came twice");
+                    split.advance();
+                }
+            }
+            for i in 0..100 {
+                let of_key = split_of[i % keys as usize];
+                assert!(
+                    split_of[i].is_some() && split_of[i] == of_key,
+                    "{i} of {keys}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn records_are_due_at_the_rate_and_a_long_pause_is_not_made_up_for() {
         let mut numbers = Numbers {
             next: 0,
             end: 100,
-            step: 2,
+            keys: 10,
+            part: 0,
+            parts: 2,
             made_until_us: 1_000_000,
         };
         for (now_ms, due) in [(1_000, 0), (1_010, 5), (1_011, 0), (1_012, 1), (9_012, 50)] {
@@ -178,7 +232,9 @@ mod tests {
         let mut numbers = Numbers {
             next: 0,
             end: 100_000,
-            step: 2,
+            keys: 10,
+            part: 0,
+            parts: 2,
             made_until_us: 1_000_000,
         };
         // Each millisecond twice, for a source may be polled sooner than it asked for.
