@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::part::{Left, StagedPart, left_by, remove};
+use super::part::{self, Left, StagedPart, left_by};
 use crate::error::ConnectorError;
 
 /// What to do about part files that are there already.
@@ -148,7 +148,12 @@ pub(super) fn commit_checkpoint(
         let temporary = own.join(&part.temporary);
         match fs::symlink_metadata(&temporary) {
             Ok(_) => {
-                place(own, OnExisting::Append, part)?;
+                let placed = place(own, OnExisting::Append, part);
+                // A task that is about to be stopped may commit the same part at this moment.
+                let by_another = placed.is_err() && !is_there(&temporary);
+                if !by_another {
+                    placed?;
+                }
                 written.insert(own);
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -164,10 +169,14 @@ pub(super) fn commit_checkpoint(
     written.into_iter().try_for_each(sync)
 }
 
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
 /// Removes the part files that are there.
 pub(super) fn remove_old(directory: &Path) -> Result<(), ConnectorError> {
     for old in part_files(directory)? {
-        remove(&directory.join(old.to_string()))?;
+        part::remove(&directory.join(old.to_string()))?;
     }
     sync(directory)
 }
@@ -187,7 +196,7 @@ pub(super) fn remove_left(
             .to_str()
             .and_then(|name| left_by(name, runs));
         if left.is_some_and(|left| left == Left::InProgress || with_handed_over) {
-            remove(&entry.path())?;
+            part::remove(&entry.path())?;
         }
     }
     Ok(())
@@ -197,7 +206,7 @@ pub(super) fn remove_left(
 pub(super) fn discard(directory: &Path, parts: &[StagedPart]) -> Result<(), ConnectorError> {
     parts
         .iter()
-        .try_for_each(|part| remove(&directory.join(&part.temporary)))
+        .try_for_each(|part| part::remove(&directory.join(&part.temporary)))
 }
 
 fn clean_up(
@@ -208,7 +217,7 @@ fn clean_up(
     sync(directory)?;
     if on_existing == OnExisting::Overwrite {
         for old in part_files(directory)?.difference(placed) {
-            remove(&directory.join(old.to_string()))?;
+            part::remove(&directory.join(old.to_string()))?;
         }
         sync(directory)?;
     }
@@ -251,16 +260,24 @@ fn place(
     }
 }
 
+/// Takes a name away, which somebody who commits the same part may have done already.
+fn remove(name: &Path) -> io::Result<()> {
+    match fs::remove_file(name) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Renames to a name that nobody has. A second name for the same file, and then the first one taken
 /// away, does what a rename does but fails where a rename would replace.
 fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         // A part that cannot leave its old name behind is not to count as placed.
-        Ok(()) => fs::remove_file(from).inspect_err(|_| drop(fs::remove_file(to))),
+        Ok(()) => remove(from).inspect_err(|_| drop(fs::remove_file(to))),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             // An earlier attempt may have stopped between the two steps.
             if is_same_file(from, to)? {
-                fs::remove_file(from)
+                remove(from)
             } else {
                 Err(error)
             }
@@ -317,5 +334,18 @@ fn listed(mut names: impl ExactSizeIterator<Item = String>) -> String {
     match names.len() {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise whoever placed a part would take its final name back.
+    #[test]
+    fn a_name_that_somebody_else_has_taken_away_is_no_error() {
+        let dir = tempfile::tempdir().unwrap();
+        remove(&dir.path().join("gone")).unwrap();
+        remove(dir.path()).unwrap_err();
     }
 }

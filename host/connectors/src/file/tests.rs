@@ -1,5 +1,6 @@
 //! Real files in, real files out.
 
+mod checkpoints;
 mod csv;
 mod directory;
 mod read;
