@@ -13,6 +13,7 @@ use super::{Handle, JobManagerError};
 use crate::bundles::Lease;
 use crate::dispatcher::{self, Accepted};
 use crate::jobs::StoredJob;
+use crate::master::assign;
 
 impl Handle {
     /// Starts the jobs that were stored.
@@ -41,6 +42,9 @@ impl Handle {
             true => self.read_snapshot(&description).await?,
             false => None,
         };
+        if let Some(newest) = recovered.last() {
+            assign(&graph, newest, true).map_err(JobManagerError::Invalid)?;
+        }
         let claim = description.settings.restore.as_ref().map(|it| it.claim);
         let accepted = Box::new(Accepted {
             description: Arc::new(description),

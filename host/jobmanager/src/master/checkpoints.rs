@@ -17,14 +17,12 @@ use wasmill_checkpoint::{
     Barrier, CheckpointId, Coordinator, FailureReason, Metadata, RequestId, Storage,
 };
 use wasmill_graph::{JobGraph, OperatorUid, Subtask};
-use wasmill_rpc::protocol::{
-    Acknowledge, Acknowledged, Decline, JobDescription, Notify, SourceSplits, SplitData, Trigger,
-};
+use wasmill_rpc::protocol::{Acknowledge, Acknowledged, Decline, JobDescription, Notify, Trigger};
 use wasmill_types::id::{AttemptId, RegistrationId};
 use wasmill_types::status::{ExecutionState, JobStatus};
 use wasmill_types::{FailureCause, FailureKind};
 
-use super::{JobMaster, Message};
+use super::{JobMaster, Message, recovery};
 use crate::scheduler;
 use crate::splits::{Accounted, Splits};
 use crate::view::CheckpointsView;
@@ -88,15 +86,12 @@ impl Checkpoints {
         let Some(latest) = self.coordinator.latest() else {
             return Splits::default();
         };
-        let sources = graph.vertices.iter().filter_map(|vertex| {
-            let source = latest.metadata.operator(vertex.uid)?;
-            let splits: Vec<SplitData> = postcard::from_bytes(source.coordinator.as_ref()?).ok()?;
-            Some(SourceSplits {
-                vertex: vertex.id,
-                splits,
-            })
+        // They were read when the job was accepted.
+        let sources = recovery::unread(graph, latest).unwrap_or_else(|error| {
+            tracing::error!(error, "no splits are given out");
+            Vec::new()
         });
-        Splits::new(sources.collect())
+        Splits::new(sources)
     }
 
     /// What can be seen of them.
@@ -307,7 +302,7 @@ impl JobMaster {
         let accounted = self.checkpoints.accounted.get(&checkpoint).unwrap_or(&none);
         let graph = &self.setup.graph;
         let encoded = self.splits.unread(accounted).map(|(vertex, splits)| {
-            let bytes = postcard::to_stdvec(&splits).unwrap_or_default();
+            let bytes = postcard::to_stdvec(&splits).expect("splits are plain data");
             (graph.vertex(vertex).uid, bytes)
         });
         let states: BTreeMap<OperatorUid, Vec<u8>> = encoded.collect();

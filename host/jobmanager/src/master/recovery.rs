@@ -13,7 +13,8 @@ use wasmill_checkpoint::handles::Committables;
 use wasmill_checkpoint::storage::StorageError;
 use wasmill_graph::JobGraph;
 use wasmill_rpc::protocol::{
-    PartData, Prepare, Prepared, Recover, Removes, RestoredOperator, TaskPlace, TaskRestore,
+    PartData, Prepare, Prepared, Recover, Removes, RestoredOperator, SourceSplits, TaskPlace,
+    TaskRestore,
 };
 use wasmill_types::id::OperatorId;
 use wasmill_types::{FailureCause, FailureKind, JobStatus};
@@ -155,9 +156,33 @@ pub(crate) fn assign(
 ) -> Result<Assignment, String> {
     let mut metadata = (*snapshot.metadata).clone();
     metadata.make_absolute(&snapshot.location);
+    unread(graph, snapshot)?;
     let job = NewJob::new(graph, &Schemas::new());
     let assignment = Assignment::new(&metadata, &job, allow_non_restored);
     assignment.map_err(|error| error.to_string())
+}
+
+/// The splits that no subtask accounts for in a snapshot.
+///
+/// # Errors
+/// When they cannot be read; for people.
+pub(super) fn unread(graph: &JobGraph, snapshot: &Completed) -> Result<Vec<SourceSplits>, String> {
+    let mut sources = Vec::new();
+    for vertex in &graph.vertices {
+        let source = snapshot.metadata.operator(vertex.uid);
+        let Some(bytes) = source.and_then(|source| source.coordinator.as_ref()) else {
+            continue;
+        };
+        let splits = postcard::from_bytes(bytes).map_err(|error| {
+            let name = &vertex.name;
+            format!("the splits of `{name}` in the snapshot cannot be read: {error}")
+        })?;
+        sources.push(SourceSplits {
+            vertex: vertex.id,
+            splits,
+        });
+    }
+    Ok(sources)
 }
 
 fn restore_of(graph: &JobGraph, assignment: &Assignment, task: &TaskPlace) -> TaskRestore {

@@ -16,7 +16,10 @@ struct Columns {
 }
 
 /// Appends batches to a stream.
-pub(super) fn write(stream: &mut Vec<u8>, batches: Vec<Batch>) {
+///
+/// # Errors
+/// None that columns in memory have; it is passed on all the same, because what is missing here is lost.
+pub(super) fn write(stream: &mut Vec<u8>, batches: Vec<Batch>) -> Result<(), postcard::Error> {
     let columns: Vec<Columns> = batches
         .into_iter()
         .map(|batch| Columns {
@@ -26,8 +29,8 @@ pub(super) fn write(stream: &mut Vec<u8>, batches: Vec<Batch>) {
             data: batch.data,
         })
         .collect();
-    // Plain columns in memory: there is nothing that could fail.
-    stream.extend(postcard::to_stdvec(&columns).unwrap_or_default());
+    stream.extend(postcard::to_stdvec(&columns)?);
+    Ok(())
 }
 
 /// Reads the batches of one channel, with the records that a filter lets through.
@@ -92,7 +95,7 @@ mod tests {
             batch.hashes.push(number.wrapping_mul(0x9e37_79b9));
         }
         let mut stream = Vec::new();
-        write(&mut stream, vec![batch.clone(), batch.clone()]);
+        write(&mut stream, vec![batch.clone(), batch.clone()]).unwrap();
         let whole = read(&stream, &Filter::All, 128, 100).unwrap();
         assert_eq!(whole, [batch.clone(), batch]);
         let parts = [0..40, 40..128].map(|groups| {

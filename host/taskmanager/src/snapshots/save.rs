@@ -134,7 +134,7 @@ impl Saving<'_> {
                     continue;
                 };
                 let start = stream.len() as u64;
-                in_flight::write(&mut stream, channel.batches);
+                in_flight::write(&mut stream, channel.batches).map_err(asynchronous)?;
                 found.push((*edge, channel.peer, start..stream.len() as u64));
             }
         }
@@ -277,11 +277,9 @@ impl Saving<'_> {
         let mut all = Vec::new();
         let own = taken.committables.iter();
         for pending in own.filter(|it| it.sink == operator.id) {
-            let encoded: Vec<Vec<u8>> = pending
-                .parts
-                .iter()
-                .map(|part| serde_json::to_vec(part).unwrap_or_default())
-                .collect();
+            let encoded: Result<Vec<Vec<u8>>, _> =
+                pending.parts.iter().map(serde_json::to_vec).collect();
+            let encoded = encoded.map_err(asynchronous)?;
             let mut stream = Vec::new();
             let elements = append(&mut stream, encoded.iter().map(Vec::as_slice));
             all.push(Committables {
