@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -82,6 +83,17 @@ fn or_users(chosen: &Path, name: &str) -> Result<PathBuf, Failure> {
     Ok(data.join("wasmill").join(name))
 }
 
+/// Removes a directory with everything in it; one that is not there is removed.
+pub(crate) fn clear(path: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::failed(format!(
+            "remove what an earlier process left in `{}`: {error}",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Makes a data directory and takes it for this process.
 pub(crate) fn hold(path: PathBuf) -> Result<Held, Failure> {
     let shown = path.display();
@@ -91,7 +103,7 @@ pub(crate) fn hold(path: PathBuf) -> Result<Held, Failure> {
             None => Made::Content,
             Some(_) => Made::Nothing,
         },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Made::Everything,
+        Err(error) if error.kind() == ErrorKind::NotFound => Made::Everything,
         Err(error) => return Err(failed(error)),
     };
     fs::create_dir_all(&path).map_err(failed)?;

@@ -106,6 +106,9 @@ fn config(args: &TaskManagerArgs) -> Result<Config, Failure> {
     Ok(config)
 }
 
+/// Where tasks keep their state, below the data directory.
+const STATE: &str = "state";
+
 /// A TaskManager that starts.
 struct Start<'a> {
     token: Option<&'a str>,
@@ -118,6 +121,8 @@ struct Start<'a> {
 
 impl Start<'_> {
     async fn run(mut self, stop: CancelToken) -> Result<Exit, Failure> {
+        // What tasks of a process that was killed kept there; the directory is this process's alone.
+        places::clear(&self.place.path.join(STATE))?;
         let job_manager = seams::resolve(&self.config.taskmanager.jobmanager)
             .await
             .map_err(Failure::unusable)?;
@@ -249,7 +254,7 @@ impl Start<'_> {
             data: Some(data),
             slots: own.slots,
             memory: slot_memory(own.memory.0, network.memory.0, own.slots),
-            state_directory: self.place.path.join("state"),
+            state_directory: self.place.path.join(STATE),
             backend: self.config.state.backend,
             rocks: self.config.state.rocksdb(),
             storage: self.config.checkpoint_storage.options(),

@@ -34,6 +34,13 @@ fn survives(flags: &[&str], seed: u64) {
     let state = cluster.until(&job, &["FINISHED", "FAILED"]);
     assert_eq!(state, "FINISHED", "{}", newest(&cluster, &job));
     check(&cluster.dir().join("entries"), 40_000);
+    cluster.wait("the state of ended and killed tasks to be gone", || {
+        let homes = (1..=3).map(|number| cluster.home(&format!("tm-{number}")).join("state"));
+        let has_some = |home: std::path::PathBuf| {
+            std::fs::read_dir(home).is_ok_and(|mut left| left.next().is_some())
+        };
+        (!homes.into_iter().any(has_some)).then_some(())
+    });
 }
 
 #[test]
