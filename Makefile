@@ -1,7 +1,7 @@
 # One command for each thing that a person does with this checkout. `make demo` and `make test` need a
 # machine with Rust and a C compiler; what else they need, scripts/setup.sh gets.
 
-.PHONY: help demo cluster-demo build test lint bench fuzz clean setup setup-test
+.PHONY: help demo cluster-demo build test chaos lint bench fuzz clean setup setup-test
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -42,6 +42,10 @@ build: setup ## Build the wasmill program: target/release/wasmill
 test: setup-test ## Run all tests, as root; they build their guests from source
 	cargo test --doc --workspace
 	cargo nextest run --workspace --no-fail-fast
+
+FAULTS ?= 20
+chaos: setup-test ## Let FAULTS random faults (20) happen to each kind of job, as root; about half an hour
+	WASMILL_FAULTS=$(FAULTS) cargo nextest run --workspace --profile chaos -E 'test(cluster::faults)'
 
 lint: setup-test ## Check the formatting and run clippy
 	cargo fmt --all --check

@@ -5,6 +5,7 @@ mod bad_input;
 mod contract;
 mod exactly_once;
 mod failover;
+mod faults;
 mod ledger;
 mod local;
 mod network;

@@ -131,9 +131,50 @@ fn busy(start: u64, rounds: u64) -> u64 {
     })
 }
 
+/// Times at which the program panics, for tests of what becomes of its job. Each time comes once, so a job that
+/// is restarted gets on.
+#[derive(Debug)]
+struct Crashes {
+    times: Vec<i64>,
+    /// Until when no panic was due; absent before the first record.
+    checked: Option<i64>,
+}
+
+impl Crashes {
+    fn at(times: Vec<i64>) -> Self {
+        let checked = None;
+        Self { times, checked }
+    }
+
+    /// Panics when one of the times has come since the first record. Without any the clock is not asked.
+    fn check(&mut self) {
+        if self.times.is_empty() {
+            return;
+        }
+        let now = wasmill::now();
+        if let Some(time) = self.due(now) {
+            panic!("time {time} has come");
+        }
+    }
+
+    /// The first time that has come since the first record.
+    fn due(&mut self, now: i64) -> Option<i64> {
+        let since = self.checked.replace(now)?;
+        let mut times = self.times.iter();
+        times.find(|time| (since + 1..=now).contains(time)).copied()
+    }
+}
+
+/// Reads times with commas between them.
+fn times(text: &str) -> Result<Vec<i64>> {
+    let times = text.split(',').filter(|time| !time.is_empty());
+    times.map(|time| Ok(time.parse()?)).collect()
+}
+
 /// Makes `--records` numbers, `--rate` per second in all (0, the default: as fast as can be), counts them by
 /// one of `--keys` keys (default 10), with `--work` rounds of needless work for each (default 0), and writes
-/// `i,key,count` to the directory `--output`.
+/// `i,key,count` to the directory `--output`. The counting panics at each of the times `--panic-at` (in
+/// milliseconds since the epoch, with commas between them; default none) that it is running.
 #[wasmill::job]
 pub fn ledger(env: &Env) -> Result<()> {
     env.name("ledger");
@@ -142,6 +183,7 @@ pub fn ledger(env: &Env) -> Result<()> {
     if keys == 0 {
         wasmill::bail!("`--keys` must be at least 1");
     }
+    let panic_at = times(&env.arg_or("panic-at", String::new())?)?;
     let source = Ledger {
         records: env.arg_as("records")?,
         rate: env.arg_or("rate", 0)?,
@@ -151,9 +193,11 @@ pub fn ledger(env: &Env) -> Result<()> {
         .name("records")
         .uid("records")
         .key_by(move |i| i % keys)
-        .process(|states| {
+        .process(move |states| {
             let counts = states.value::<u64>("count");
+            let mut crashes = Crashes::at(panic_at.clone());
             move |i: u64, cx, out| {
+                crashes.check();
                 std::hint::black_box(busy(i, work));
                 let count = counts.get()?.unwrap_or_default() + 1;
                 counts.set(count);
@@ -210,6 +254,14 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn only_a_time_that_comes_between_two_records_is_one_to_panic_at() {
+        let mut crashes = Crashes::at(times("5,20").unwrap());
+        let due = [10, 19, 20, 21].map(|now| crashes.due(now));
+        assert_eq!(due, [None, None, Some(20), None]);
+        assert!(times("5,x").is_err());
     }
 
     #[test]

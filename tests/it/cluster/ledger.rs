@@ -58,6 +58,35 @@ pub(super) fn check(output: &Path, records: u64) {
     );
 }
 
+/// The entries of each key are in the order of its records, in each file.
+pub(super) fn check_order(output: &Path) {
+    for part in parts(output) {
+        let mut last: BTreeMap<u64, u64> = BTreeMap::new();
+        for line in std::fs::read_to_string(&part).unwrap().lines() {
+            let i: u64 = line.split(',').next().unwrap().parse().unwrap();
+            let before = last.insert(i % 10, i);
+            assert!(
+                before < Some(i),
+                "{i} after {before:?} in {}",
+                part.display()
+            );
+        }
+    }
+}
+
+/// Each record of a key up to its last one that has an entry has at least one.
+pub(super) fn check_nothing_lost(output: &Path) {
+    let lines = lines_of_parts(output);
+    let number = |line: &String| line.split(',').next().unwrap().parse::<u64>().unwrap();
+    let seen: BTreeSet<u64> = lines.iter().map(number).collect();
+    for key in 0..10 {
+        let of_key = seen.iter().filter(|i| *i % 10 == key);
+        let whole = (key..).step_by(10);
+        let gap = of_key.zip(whole).find(|(i, expected)| *i != expected);
+        assert_eq!(gap, None, "a record of key {key} is missing");
+    }
+}
+
 /// Where the entries of a record are.
 fn entries(output: &Path, record: u64) -> String {
     let mut found = String::new();
