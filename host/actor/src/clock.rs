@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 use tokio::sync::Notify;
 
@@ -80,6 +81,19 @@ impl Clock {
     pub fn monotonic(&self) -> Duration {
         match &self.source {
             Source::System { start } => start.elapsed(),
+            Source::Manual(time) => time.state().elapsed,
+        }
+    }
+
+    /// The processor time that the calling thread has used since an arbitrary start. With a manual clock
+    /// threads are always busy.
+    pub fn thread_time(&self) -> Duration {
+        match &self.source {
+            Source::System { .. } => {
+                let time = clock_gettime(ClockId::ThreadCPUTime);
+                let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
+                Duration::new(time.tv_sec.unsigned_abs(), nanos)
+            }
             Source::Manual(time) => time.state().elapsed,
         }
     }
@@ -200,6 +214,19 @@ fn system_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_that_waits_uses_no_processor_time() {
+        let clock = Clock::system();
+        let before = clock.thread_time();
+        let (_nobody_sends, pause) = std::sync::mpsc::sync_channel::<()>(1);
+        let _ = pause.recv_timeout(Duration::from_millis(50));
+        let waited = clock.thread_time() - before;
+        assert!(waited < Duration::from_millis(50), "{waited:?}");
+        while clock.thread_time() == before {
+            std::hint::spin_loop();
+        }
+    }
 
     #[test]
     fn a_manual_clock_moves_only_by_hand_and_for_all_its_clones() {

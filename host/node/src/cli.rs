@@ -255,8 +255,8 @@ pub(crate) struct RunArgs {
     /// --cache-bytes if that is more]
     #[arg(long, value_name = "SIZE", value_parser = memory_size, help_heading = SANDBOX)]
     pub(crate) max_memory: Option<ByteSize>,
-    /// How long one call into the bundle may run before the job fails, as `500ms`, `30s`, `5min` or `1h`,
-    /// at most a day; a call gets a batch of records [default: 10s]
+    /// How much processor time one call into the bundle may use before the job fails, as `500ms`, `30s`,
+    /// `5min` or `1h`, at most a day; a call gets a batch of records [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = call_timeout, help_heading = SANDBOX)]
     pub(crate) call_timeout: Option<Duration>,
     /// An option of the job on a cluster, as REST takes it in `flinkConfiguration`: for instance

@@ -50,7 +50,7 @@ struct Call {
     emitted_bytes: u64,
 }
 
-/// How long a call may run, and under which name that is configured.
+/// How much processor time a call may use, and under which name that is configured.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Deadline {
     pub(crate) limit: &'static str,
@@ -145,7 +145,7 @@ impl<H> Guest<H> {
         if self.cancel.is_cancelled() {
             return Err(TaskFailure::Cancelled);
         }
-        let ran = self.call.timer.tick(self.clock.monotonic());
+        let ran = self.call.timer.tick(self.clock.thread_time());
         let Deadline { limit, after } = self.call.deadline;
         if ran < after {
             return Ok(());
@@ -251,10 +251,10 @@ pub(crate) fn with_waiting_host<H: 'static, R>(
     answer: impl FnOnce(&mut HostSide<H>, &StoreContext<'_, Guest<H>>) -> Result<R, TaskFailure>,
 ) -> wasmtime::Result<R> {
     let Guest { call, clock, .. } = store.data();
-    let entered = call.timer.enter(|| clock.monotonic());
+    let entered = call.timer.enter(|| clock.thread_time());
     let answered = with_host(store, answer);
     let Guest { call, clock, .. } = store.data_mut();
-    call.timer.leave(entered, || clock.monotonic());
+    call.timer.leave(entered, || clock.thread_time());
     answered
 }
 

@@ -59,10 +59,10 @@ limits! {
 
     // What holds for a call.
 
-    /// How long one call may run in the guest; time that it waits in the host does not count. A batch
-    /// takes microseconds, a checkpoint of a large cache a second.
+    /// The processor time of one call in the guest; what the host uses for answers that may wait does not
+    /// count. A batch takes microseconds, a checkpoint of a large cache a second.
     call_deadline / CALL_DEADLINE: Duration = Duration::from_secs(10), "wasm.call-deadline";
-    /// How long `describe` and `splits` may run. They compute a graph from arguments, without data.
+    /// The processor time of `describe` and `splits`. They compute a graph from arguments, without data.
     describe_deadline / DESCRIBE_DEADLINE: Duration = Duration::from_secs(5), "wasm.describe-deadline";
     /// The bytes that cross the border in one direction in one crossing, all arguments together. It is
     /// what the host may have to copy, so also the bound of the operator state of one subtask.

@@ -1,7 +1,9 @@
 //! How long a call has run in the guest.
 //!
 //! `guest` starts one per call, asks it at every tick of the epoch, and tells it about the time spent in
-//! the host: a call that waits for consumers is not slow. Invariant: pure; the caller brings the time.
+//! the host: a call that waits for consumers is not slow. The time is the processor's, of the thread: on a
+//! busy machine a call waits for its turn, which is not the guest's fault either. Invariant: pure; the
+//! caller brings the time.
 
 use std::time::Duration;
 
