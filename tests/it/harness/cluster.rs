@@ -320,9 +320,25 @@ impl Cluster {
             let _ = pause.recv_timeout(Duration::from_millis(20));
         }
         panic!(
-            "waited too long for {what}; the JobManager said\n{}",
-            self.logged("jobmanager")
+            "waited too long for {what}; the JobManager said\n{}\n{}",
+            self.logged("jobmanager"),
+            self.picture()
         );
+    }
+
+    /// What is known of the jobs, for whoever reads of a failure.
+    fn picture(&self) -> String {
+        let overview = self.get("/jobs/overview");
+        let jobs = overview["jobs"].as_array().cloned().unwrap_or_default();
+        let told = jobs.iter().map(|job| {
+            let id = job["jid"].as_str().unwrap_or_default();
+            let checkpoints = self.get(&format!("/jobs/{id}/checkpoints"));
+            let exceptions = self.get(&format!("/jobs/{id}/exceptions"));
+            let newest = &exceptions["exceptionHistory"]["entries"][0]["stacktrace"];
+            let (counts, latest) = (&checkpoints["counts"], &checkpoints["history"][0]);
+            format!("{job}\ncheckpoints {counts}, newest {latest}\nexception {newest}")
+        });
+        told.collect::<Vec<_>>().join("\n")
     }
 
     /// The data directory of the process of this name.

@@ -70,7 +70,9 @@ fn tasks_slots_memory_and_network_are_shown() {
         let families = loop {
             let families = metrics.families().await.unwrap();
             assert_is_well_formed(&families);
-            if value(&families, table::TASK_RECORDS_IN, &sink) > Some(0.0) {
+            let has_records = value(&families, table::TASK_RECORDS_IN, &sink) > Some(0.0);
+            // The other subtasks may start after the first has received records.
+            if has_records && value(&families, table::OWN_TASKS, &[]) == Some(4.0) {
                 break families;
             }
             tokio::task::yield_now().await;
