@@ -34,3 +34,6 @@ pub use options::Options;
 pub use storage::Storage;
 pub use wasmill_types::barrier::{self, Barrier};
 pub use wasmill_types::id::CheckpointId;
+
+#[cfg(test)]
+mod simulation;
