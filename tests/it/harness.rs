@@ -6,6 +6,7 @@
 mod cluster;
 mod golden;
 mod guests;
+mod mount;
 mod network;
 mod once;
 mod output;
@@ -17,6 +18,7 @@ use std::path::Path;
 pub(crate) use cluster::Cluster;
 pub(crate) use golden::check_golden;
 pub(crate) use guests::bundle;
+pub(crate) use mount::SmallDisk;
 pub(crate) use output::{assert_nothing_written, lines_of_parts, parts};
 pub(crate) use processes::processes_of;
 pub(crate) use program::{Ended, Running, Wasmill};

@@ -164,6 +164,13 @@ impl Lease {
     }
 }
 
+impl Lease {
+    /// Holds the bundle for as long as this process runs, of a job that may go on with the next one.
+    pub(crate) fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Lease {
     /// Removes the blob if nobody else needs it: one system call, without waiting for the disk.
     fn drop(&mut self) {

@@ -262,6 +262,17 @@ impl Files {
     }
 }
 
+/// An error with everything behind it, on one line.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(&format!(": {source}"));
+        cause = source.source();
+    }
+    text
+}
+
 /// The edges of a job, as snapshots name them.
 fn edges(graph: &JobGraph) -> BTreeMap<EdgeId, EdgeUid> {
     let uid = |id| graph.operator(id).state_id;

@@ -56,6 +56,14 @@ impl Cluster {
         cluster
     }
 
+    /// The same, with something done to the test's directory before anything runs.
+    pub(crate) fn prepared(config: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let mut cluster = Self::prepare(config, None);
+        prepare(cluster.dir());
+        cluster.start_job_manager("127.0.0.1");
+        cluster
+    }
+
     /// A cluster with so many TaskManagers `tm-1`, `tm-2`, … of so many slots, all joined.
     pub(crate) fn of(task_managers: usize, slots: u32, config: &str) -> Self {
         Self::start(config).with_task_managers(task_managers, slots)
@@ -212,14 +220,19 @@ impl Cluster {
 
     /// Starts the JobManager again after it was killed, at its old addresses; waits for its jobs.
     pub(crate) fn restart_job_manager(&mut self) {
-        let rest = self.url.trim_start_matches("http://").to_owned();
-        let rpc = self.rpc.clone();
-        fs::remove_file(self.home(JOB_MANAGER).join("addresses.json")).unwrap();
-        self.start_job_manager_at(&rest, &rpc);
+        self.start_job_manager_again();
         self.wait("the jobs to go on", || {
             let jobs = self.get("/jobs/overview");
             (!jobs["jobs"].as_array()?.is_empty()).then_some(())
         });
+    }
+
+    /// The same, also when none of its jobs can go on.
+    pub(crate) fn start_job_manager_again(&mut self) {
+        let rest = self.url.trim_start_matches("http://").to_owned();
+        let rpc = self.rpc.clone();
+        fs::remove_file(self.home(JOB_MANAGER).join("addresses.json")).unwrap();
+        self.start_job_manager_at(&rest, &rpc);
     }
 
     /// Ends the JobManager in good order.

@@ -155,6 +155,18 @@ pub(super) enum Verdict {
 }
 
 impl StorageError {
+    /// Whether what was written is not there any more as it was; with other errors it may be.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound { .. }
+                | Self::NoSnapshot { .. }
+                | Self::Metadata { .. }
+                | Self::Short { .. }
+                | Self::Changed { .. }
+        )
+    }
+
     /// A local file could not be written.
     pub(super) fn local(path: &Path, error: io::Error) -> Self {
         of_io(

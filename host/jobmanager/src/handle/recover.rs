@@ -1,7 +1,8 @@
 //! The jobs of an earlier JobManager on the same data directory: they go on from their last checkpoints.
 //!
-//! Invariants: a job that cannot go on says why in the log and stays in the store; a checkpoint that cannot be
-//! used is passed over for the one before, which the log says too.
+//! Invariants: a job that cannot go on says why in the log and stays in the store; a damaged checkpoint is
+//! passed over for the one before, which the log says too; nothing is deleted while storage does not answer, and a
+//! job that had checkpoints never starts from the beginning because they cannot be used.
 
 use std::sync::Arc;
 
@@ -15,15 +16,23 @@ use crate::dispatcher::{self, Accepted};
 use crate::jobs::StoredJob;
 use crate::master::assign;
 
+/// What becomes of a checkpoint that cannot be used.
+const PASSED_OVER: &str =
+    "checkpoint passed over; if it was the newest, what became visible with it is written again";
+
 impl Handle {
     /// Starts the jobs that were stored.
     pub(super) async fn recover_all(self, jobs: Vec<StoredJob>) {
         for stored in jobs {
             let job = stored.description.job;
+            let lease = self.leased(&stored.description);
             match self.recover(stored).await {
                 Ok(_) => tracing::info!(job_id = %job, "job goes on"),
                 Err(error) => {
                     tracing::error!(job_id = %job, %error, "job does not go on; it stays in the store");
+                    if let Ok(Some(lease)) = lease {
+                        lease.keep();
+                    }
                 }
             }
         }
@@ -86,6 +95,7 @@ impl Handle {
             JobManagerError::Unavailable(error.to_string())
         };
         let mut usable = Vec::new();
+        let mut passed_over = 0;
         for found in storage.checkpoints(&directory).await.map_err(failed)? {
             let checked = match found.metadata {
                 Ok(metadata) => {
@@ -96,11 +106,22 @@ impl Handle {
             };
             match checked {
                 Ok(metadata) => usable.push(Completed::new(found.directory, metadata)),
+                // What storage does not tell today it may tell tomorrow: nothing is swept.
+                Err(error) if !error.is_damage() => return Err(failed(error)),
                 Err(error) => {
                     let (job, checkpoint) = (description.job, found.id);
-                    tracing::warn!(job_id = %job, %checkpoint, %error, "checkpoint passed over");
+                    tracing::warn!(job_id = %job, %checkpoint, %error, "{PASSED_OVER}");
+                    passed_over += 1;
                 }
             }
+        }
+        if usable.is_empty() && passed_over > 0 {
+            let path = directory.path();
+            let problem = format!(
+                "none of the {passed_over} checkpoints in `{path}` can be used; mend them, or remove them to \
+                 start the job from the beginning"
+            );
+            return Err(JobManagerError::Invalid(problem));
         }
         let retained = description.settings.checkpoints.retained.get() as usize;
         usable.truncate(retained);

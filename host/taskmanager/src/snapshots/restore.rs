@@ -19,7 +19,7 @@ use wasmill_types::id::EdgeId;
 use wasmill_types::operator::OperatorState;
 use wasmill_types::{Batch, Blobs, HostError, TaskFailure};
 
-use super::{AttemptState, OperatorStates, in_flight, shared_files};
+use super::{AttemptState, OperatorStates, in_flight, shared_files, whole};
 
 /// Handles that are restored say where their bytes are, whatever the directory.
 const ANYWHERE: &str = "";
@@ -203,13 +203,13 @@ fn local(action: &str, path: &Path, error: &std::io::Error) -> HostError {
 }
 
 fn of_storage(error: StorageError) -> TaskFailure {
-    HostError::new(format!("restore state: {error}")).into()
+    HostError::new(format!("restore state: {}", whole(&error))).into()
 }
 
 /// A failure of the backend at the start of a task.
 pub(super) fn failure(error: &StateError) -> TaskFailure {
     match error {
         StateError::Cancelled => TaskFailure::Cancelled,
-        other => HostError::new(format!("restore state: {other}")).into(),
+        other => HostError::new(format!("restore state: {}", whole(other))).into(),
     }
 }

@@ -25,7 +25,7 @@ use wasmill_state::{KeyedSnapshot, SnapshotFile, snapshot::FileKind};
 use wasmill_task::keeper::{ChannelRecords, Taken};
 use wasmill_types::job::StateKind;
 
-use super::{AttemptState, OperatorStates, in_flight};
+use super::{AttemptState, OperatorStates, in_flight, whole};
 use crate::errand;
 
 /// How much of a file is read at a time.
@@ -404,18 +404,22 @@ fn spread(kind: StateKind) -> Option<Spread> {
 }
 
 fn of_storage(error: StorageError) -> Failure {
-    Failure::because(FailureReason::IoException, error.to_string())
+    Failure::because(FailureReason::IoException, whole(&error))
 }
 
-fn asynchronous<E: std::fmt::Display>(error: E) -> Failure {
-    Failure::because(FailureReason::CheckpointAsyncException, error.to_string())
+fn asynchronous<E: std::error::Error>(error: E) -> Failure {
+    not_written(whole(&error))
+}
+
+fn not_written(detail: String) -> Failure {
+    Failure::because(FailureReason::CheckpointAsyncException, detail)
 }
 
 /// Does what blocks.
-async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
+async fn blocking<T: Send + 'static, E: std::error::Error + Send + 'static>(
     name: &str,
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Failure> {
-    let done = errand::on_thread(name, work).await.map_err(asynchronous)?;
+    let done = errand::on_thread(name, work).await.map_err(not_written)?;
     done.map_err(asynchronous)
 }
