@@ -4,6 +4,7 @@
 mod bad_input;
 mod contract;
 mod damage;
+mod evolution;
 mod exactly_once;
 mod failover;
 mod faults;

@@ -18,7 +18,6 @@ use wasmill_graph::{JobGraph, OperatorUid};
 use wasmill_types::job::Partitioning;
 use wasmill_types::key_group;
 
-use crate::coordinator::Schemas;
 use crate::handles::{EdgeUid, KeyedState, SplitPosition};
 use crate::metadata::{Metadata, OperatorSnapshot, StateDescription};
 
@@ -42,6 +41,8 @@ pub struct NewOperator {
     pub uid: OperatorUid,
     /// Its name, for messages.
     pub name: String,
+    /// The uid that the program gave it, for messages.
+    pub given_uid: Option<String>,
     /// How many subtasks it has.
     pub parallelism: u32,
     /// How many key groups.
@@ -111,7 +112,7 @@ pub struct KeyedPart {
 
 impl NewJob {
     /// The operators and edges of a job graph.
-    pub fn new(graph: &JobGraph, schemas: &Schemas) -> Self {
+    pub fn new(graph: &JobGraph) -> Self {
         let uid = |id| graph.operator(id).state_id;
         let operators = graph
             .logical()
@@ -120,10 +121,11 @@ impl NewJob {
             .map(|operator| NewOperator {
                 uid: operator.state_id,
                 name: operator.name.clone(),
+                given_uid: operator.uid.clone(),
                 parallelism: operator.parallelism,
                 max_parallelism: operator.max_parallelism,
                 max_parallelism_is_explicit: operator.max_parallelism_is_explicit,
-                states: crate::metadata::describe_states(operator, schemas),
+                states: crate::metadata::describe_states(operator),
             });
         let edges = graph.edges().map(|edge| NewEdge {
             uid: EdgeUid {

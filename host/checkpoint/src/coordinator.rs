@@ -45,7 +45,7 @@ use topology::Tasks;
 
 pub use event::{Action, Answer, CleanupId, Event, Now, Request, Wanted};
 pub use store::{ClaimMode, Completed};
-pub use topology::{Schemas, Topology};
+pub use topology::Topology;
 
 /// How soon the final checkpoint is tried again after one failed.
 const FINAL_RETRY: Duration = Duration::from_secs(1);

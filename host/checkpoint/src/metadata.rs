@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use wasmill_graph::{Operator, OperatorUid};
 use wasmill_types::id::JobId;
 use wasmill_types::job::StateKind;
+use wasmill_types::schema as types;
 
 use crate::CheckpointId;
 use crate::barrier::SnapshotKind;
-use crate::coordinator::Schemas;
 use crate::handles::{FileHandle, SubtaskState};
 
 pub use check::Inconsistent;
@@ -77,24 +77,42 @@ pub struct StateDescription {
     pub schema: Option<Schema>,
 }
 
-/// The type of a state's values, as the SDK names it.
+/// The types of what a state keeps, as the bundle describes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schema {
-    /// Equal exactly for types with the same encoding.
+    /// Equal for equal descriptions.
     pub fingerprint: u64,
-    /// The type for people.
+    /// The description (`wit/job.wit`, `state-spec`).
     pub type_name: String,
 }
 
+impl Schema {
+    /// The types of a description.
+    pub fn of(description: &str) -> Self {
+        Self {
+            fingerprint: xxhash_rust::xxh3::xxh3_64(description.as_bytes()),
+            type_name: description.to_owned(),
+        }
+    }
+
+    /// Whether state that was written as `old` can be read as this. Descriptions that cannot be compared, for
+    /// instance those of a later release, must be equal.
+    pub fn reads(&self, old: &Self) -> bool {
+        let parse = |schema: &Self| types::Schema::parse(&schema.type_name);
+        match (parse(self), parse(old)) {
+            (Ok(new), Ok(old)) => new.reads(&old),
+            _ => self.fingerprint == old.fingerprint,
+        }
+    }
+}
+
 /// The states that an operator declares, with their types as far as the program told them.
-pub(crate) fn describe_states(operator: &Operator, schemas: &Schemas) -> Vec<StateDescription> {
+pub(crate) fn describe_states(operator: &Operator) -> Vec<StateDescription> {
     let states = operator.states.iter().map(|state| StateDescription {
         id: state.id,
         name: state.name.clone(),
         kind: state.kind,
-        schema: schemas
-            .get(&(operator.state_id, state.name.clone()))
-            .cloned(),
+        schema: state.schema.as_deref().map(Schema::of),
     });
     states.collect()
 }

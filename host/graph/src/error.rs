@@ -114,6 +114,16 @@ pub enum GraphError {
         /// What is wrong and what to do.
         fault: &'static str,
     },
+    /// The types of a state make no sense.
+    #[error("the types of state {} of operator {operator} are misdescribed: {problem}; build the bundle with an SDK of this release, or describe none", Quoted(.state))]
+    Schema {
+        /// The operator.
+        operator: OperatorName,
+        /// The state's name.
+        state: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A connector of the host is said to keep states of the bundle.
     #[error("operator {operator} is a connector and cannot keep state {}; keep it in an operator of the bundle", Quoted(.state))]
     ConnectorState {

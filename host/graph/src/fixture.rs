@@ -101,6 +101,7 @@ fn set(operator: &mut OperatorSpec, mark: &str, value: &str) {
                 name: name.to_owned(),
                 kind: parse::<StateKind>(kind),
                 ttl: None,
+                schema: None,
             });
         }
     }

@@ -152,6 +152,7 @@ fn random_states(rng: &mut SmallRng, disorder: f64) -> Vec<StateSpec> {
                 *kinds.choose(rng).unwrap()
             },
             ttl: rng.random_bool(disorder).then(|| rng.random_range(0..2)),
+            schema: rng.random_bool(disorder).then(|| "u8 -> u8".to_owned()),
         })
         .collect()
 }

@@ -104,6 +104,8 @@ pub struct StateSpec {
     pub kind: StateKind,
     /// How long an entry lives after it was written, in milliseconds.
     pub ttl: Option<u64>,
+    /// The types of what is kept, for [`Schema`](crate::schema::Schema); none when the program does not say.
+    pub schema: Option<String>,
 }
 
 /// What a state keeps, and for whom.

@@ -14,6 +14,7 @@ pub mod job;
 pub mod key_group;
 pub mod metric;
 pub mod operator;
+pub mod schema;
 pub mod size;
 pub mod span;
 pub mod status;

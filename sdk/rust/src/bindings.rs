@@ -2014,6 +2014,29 @@ pub mod exports {
                     pub kind: StateKind,
                     /// How long an entry lives after it was written, in milliseconds; absent: for ever.
                     pub ttl: ::core::option::Option<u64>,
+                    /// The types of what is kept; absent: unknown, and never compared.
+                    ///
+                    /// The host keeps it with the state, refuses to restore state into a type that cannot read it, and
+                    /// reads keys and values for people by it. So a bundle that describes its types MUST encode them
+                    /// as postcard does, and MUST describe equal types equally each time. At most 8192 bytes of:
+                    ///
+                    /// ```text
+                    /// schema  = [type " -> "] type     keyed states: of the key, and of what is kept for it
+                    /// type    = "_"                    not known
+                    ///         | "()" | "bool" | "char" | "String" | "bytes" | "f32" | "f64"
+                    ///         | "i8" | "i16" | "i32" | "i64" | "i128" | "u8" | "u16" | "u32" | "u64" | "u128"
+                    ///         | "Option<" type ">" | "Vec<" type ">" | "Map<" type ", " type ">"
+                    ///         | "(" type ", " ... ")" | "(" type ",)" | "[" type "; " number "]"
+                    ///         | "struct " name [fields]
+                    ///         | "enum " name " { " name [fields] ", " ... " }"
+                    ///         | "^" name               the innermost struct or enum around it of that name
+                    /// fields  = "(" type ", " ... ")" | " { " name ": " type ", " ... " }"
+                    /// name    = an identifier, or any text quoted and escaped as a Rust string
+                    /// ```
+                    ///
+                    /// What is kept is the type of a value, an accumulator or an item of a list; of maps and broadcast
+                    /// state it is `Map<..>`, whose keys and values are encoded apart.
+                    pub schema: ::core::option::Option<_rt::String>,
                 }
                 impl ::core::fmt::Debug for StateSpec {
                     fn fmt(
@@ -2025,6 +2048,7 @@ pub mod exports {
                             .field("name", &self.name)
                             .field("kind", &self.kind)
                             .field("ttl", &self.ttl)
+                            .field("schema", &self.schema)
                             .finish()
                     }
                 }
@@ -2260,22 +2284,22 @@ pub mod exports {
                                 *ptr5
                                     .add(::core::mem::size_of::<*const u8>())
                                     .cast::<*mut u8>() = ptr7.cast_mut();
-                                let vec28 = operators6;
-                                let len28 = vec28.len();
-                                let layout28 = _rt::alloc::Layout::from_size_align(
-                                        vec28.len()
+                                let vec29 = operators6;
+                                let len29 = vec29.len();
+                                let layout29 = _rt::alloc::Layout::from_size_align(
+                                        vec29.len()
                                             * (16 + 20 * ::core::mem::size_of::<*const u8>()),
                                         ::core::mem::size_of::<*const u8>(),
                                     )
                                     .unwrap();
-                                let (result28, _cleanup28) = wit_bindgen::rt::Cleanup::new(
-                                    layout28,
+                                let (result29, _cleanup29) = wit_bindgen::rt::Cleanup::new(
+                                    layout29,
                                 );
-                                if let Some(cleanup) = _cleanup28 {
+                                if let Some(cleanup) = _cleanup29 {
                                     cleanup.forget();
                                 }
-                                for (i, e) in vec28.into_iter().enumerate() {
-                                    let base = result28
+                                for (i, e) in vec29.into_iter().enumerate() {
+                                    let base = result29
                                         .add(i * (16 + 20 * ::core::mem::size_of::<*const u8>()));
                                     {
                                         let OperatorSpec {
@@ -2436,29 +2460,30 @@ pub mod exports {
                                         *base
                                             .add(8 * ::core::mem::size_of::<*const u8>())
                                             .cast::<u8>() = (chaining8.clone() as i32) as u8;
-                                        let vec24 = states8;
-                                        let len24 = vec24.len();
-                                        let layout24 = _rt::alloc::Layout::from_size_align(
-                                                vec24.len()
-                                                    * (16 + 4 * ::core::mem::size_of::<*const u8>()),
+                                        let vec25 = states8;
+                                        let len25 = vec25.len();
+                                        let layout25 = _rt::alloc::Layout::from_size_align(
+                                                vec25.len()
+                                                    * (24 + 6 * ::core::mem::size_of::<*const u8>()),
                                                 8,
                                             )
                                             .unwrap();
-                                        let (result24, _cleanup24) = wit_bindgen::rt::Cleanup::new(
-                                            layout24,
+                                        let (result25, _cleanup25) = wit_bindgen::rt::Cleanup::new(
+                                            layout25,
                                         );
-                                        if let Some(cleanup) = _cleanup24 {
+                                        if let Some(cleanup) = _cleanup25 {
                                             cleanup.forget();
                                         }
-                                        for (i, e) in vec24.into_iter().enumerate() {
-                                            let base = result24
-                                                .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
+                                        for (i, e) in vec25.into_iter().enumerate() {
+                                            let base = result25
+                                                .add(i * (24 + 6 * ::core::mem::size_of::<*const u8>()));
                                             {
                                                 let StateSpec {
                                                     id: id22,
                                                     name: name22,
                                                     kind: kind22,
                                                     ttl: ttl22,
+                                                    schema: schema22,
                                                 } = e;
                                                 *base.add(0).cast::<i32>() = _rt::as_i32(id22);
                                                 let vec23 = (name22.into_bytes()).into_boxed_slice();
@@ -2489,29 +2514,51 @@ pub mod exports {
                                                             .cast::<u8>() = (0i32) as u8;
                                                     }
                                                 };
+                                                match schema22 {
+                                                    Some(e) => {
+                                                        *base
+                                                            .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<u8>() = (1i32) as u8;
+                                                        let vec24 = (e.into_bytes()).into_boxed_slice();
+                                                        let ptr24 = vec24.as_ptr().cast::<u8>();
+                                                        let len24 = vec24.len();
+                                                        ::core::mem::forget(vec24);
+                                                        *base
+                                                            .add(16 + 6 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>() = len24;
+                                                        *base
+                                                            .add(16 + 5 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>() = ptr24.cast_mut();
+                                                    }
+                                                    None => {
+                                                        *base
+                                                            .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<u8>() = (0i32) as u8;
+                                                    }
+                                                };
                                             }
                                         }
                                         *base
                                             .add(10 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len24;
+                                            .cast::<usize>() = len25;
                                         *base
                                             .add(9 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = result24;
+                                            .cast::<*mut u8>() = result25;
                                         match uid8 {
                                             Some(e) => {
                                                 *base
                                                     .add(11 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (1i32) as u8;
-                                                let vec25 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr25 = vec25.as_ptr().cast::<u8>();
-                                                let len25 = vec25.len();
-                                                ::core::mem::forget(vec25);
+                                                let vec26 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr26 = vec26.as_ptr().cast::<u8>();
+                                                let len26 = vec26.len();
+                                                ::core::mem::forget(vec26);
                                                 *base
                                                     .add(13 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len25;
+                                                    .cast::<usize>() = len26;
                                                 *base
                                                     .add(12 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr25.cast_mut();
+                                                    .cast::<*mut u8>() = ptr26.cast_mut();
                                             }
                                             None => {
                                                 *base
@@ -2554,16 +2601,16 @@ pub mod exports {
                                                 *base
                                                     .add(16 + 14 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (1i32) as u8;
-                                                let vec26 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr26 = vec26.as_ptr().cast::<u8>();
-                                                let len26 = vec26.len();
-                                                ::core::mem::forget(vec26);
+                                                let vec27 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr27 = vec27.as_ptr().cast::<u8>();
+                                                let len27 = vec27.len();
+                                                ::core::mem::forget(vec27);
                                                 *base
                                                     .add(16 + 16 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len26;
+                                                    .cast::<usize>() = len27;
                                                 *base
                                                     .add(16 + 15 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr26.cast_mut();
+                                                    .cast::<*mut u8>() = ptr27.cast_mut();
                                             }
                                             None => {
                                                 *base
@@ -2576,16 +2623,16 @@ pub mod exports {
                                                 *base
                                                     .add(16 + 17 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<u8>() = (1i32) as u8;
-                                                let vec27 = (e.into_bytes()).into_boxed_slice();
-                                                let ptr27 = vec27.as_ptr().cast::<u8>();
-                                                let len27 = vec27.len();
-                                                ::core::mem::forget(vec27);
+                                                let vec28 = (e.into_bytes()).into_boxed_slice();
+                                                let ptr28 = vec28.as_ptr().cast::<u8>();
+                                                let len28 = vec28.len();
+                                                ::core::mem::forget(vec28);
                                                 *base
                                                     .add(16 + 19 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>() = len27;
+                                                    .cast::<usize>() = len28;
                                                 *base
                                                     .add(16 + 18 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>() = ptr27.cast_mut();
+                                                    .cast::<*mut u8>() = ptr28.cast_mut();
                                             }
                                             None => {
                                                 *base
@@ -2597,60 +2644,60 @@ pub mod exports {
                                 }
                                 *ptr5
                                     .add(4 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len28;
+                                    .cast::<usize>() = len29;
                                 *ptr5
                                     .add(3 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = result28;
-                                let vec31 = edges6;
-                                let len31 = vec31.len();
-                                let layout31 = _rt::alloc::Layout::from_size_align(
-                                        vec31.len()
+                                    .cast::<*mut u8>() = result29;
+                                let vec32 = edges6;
+                                let len32 = vec32.len();
+                                let layout32 = _rt::alloc::Layout::from_size_align(
+                                        vec32.len()
                                             * (16 + 3 * ::core::mem::size_of::<*const u8>()),
                                         ::core::mem::size_of::<*const u8>(),
                                     )
                                     .unwrap();
-                                let (result31, _cleanup31) = wit_bindgen::rt::Cleanup::new(
-                                    layout31,
+                                let (result32, _cleanup32) = wit_bindgen::rt::Cleanup::new(
+                                    layout32,
                                 );
-                                if let Some(cleanup) = _cleanup31 {
+                                if let Some(cleanup) = _cleanup32 {
                                     cleanup.forget();
                                 }
-                                for (i, e) in vec31.into_iter().enumerate() {
-                                    let base = result31
+                                for (i, e) in vec32.into_iter().enumerate() {
+                                    let base = result32
                                         .add(i * (16 + 3 * ::core::mem::size_of::<*const u8>()));
                                     {
                                         let Edge {
-                                            upstream: upstream29,
-                                            output: output29,
-                                            downstream: downstream29,
-                                            input: input29,
-                                            partitioning: partitioning29,
-                                            format: format29,
+                                            upstream: upstream30,
+                                            output: output30,
+                                            downstream: downstream30,
+                                            input: input30,
+                                            partitioning: partitioning30,
+                                            format: format30,
                                         } = e;
-                                        *base.add(0).cast::<i32>() = _rt::as_i32(upstream29);
-                                        *base.add(4).cast::<i32>() = _rt::as_i32(output29);
-                                        *base.add(8).cast::<i32>() = _rt::as_i32(downstream29);
-                                        *base.add(12).cast::<i32>() = _rt::as_i32(input29);
-                                        *base.add(16).cast::<u8>() = (partitioning29.clone() as i32)
+                                        *base.add(0).cast::<i32>() = _rt::as_i32(upstream30);
+                                        *base.add(4).cast::<i32>() = _rt::as_i32(output30);
+                                        *base.add(8).cast::<i32>() = _rt::as_i32(downstream30);
+                                        *base.add(12).cast::<i32>() = _rt::as_i32(input30);
+                                        *base.add(16).cast::<u8>() = (partitioning30.clone() as i32)
                                             as u8;
-                                        let vec30 = (format29.into_bytes()).into_boxed_slice();
-                                        let ptr30 = vec30.as_ptr().cast::<u8>();
-                                        let len30 = vec30.len();
-                                        ::core::mem::forget(vec30);
+                                        let vec31 = (format30.into_bytes()).into_boxed_slice();
+                                        let ptr31 = vec31.as_ptr().cast::<u8>();
+                                        let len31 = vec31.len();
+                                        ::core::mem::forget(vec31);
                                         *base
                                             .add(16 + 2 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<usize>() = len30;
+                                            .cast::<usize>() = len31;
                                         *base
                                             .add(16 + 1 * ::core::mem::size_of::<*const u8>())
-                                            .cast::<*mut u8>() = ptr30.cast_mut();
+                                            .cast::<*mut u8>() = ptr31.cast_mut();
                                     }
                                 }
                                 *ptr5
                                     .add(6 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len31;
+                                    .cast::<usize>() = len32;
                                 *ptr5
                                     .add(5 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = result31;
+                                    .cast::<*mut u8>() = result32;
                                 match parallelism6 {
                                     Some(e) => {
                                         *ptr5
@@ -2669,16 +2716,16 @@ pub mod exports {
                             }
                             Err(e) => {
                                 *ptr5.add(0).cast::<u8>() = (1i32) as u8;
-                                let vec32 = (e.into_bytes()).into_boxed_slice();
-                                let ptr32 = vec32.as_ptr().cast::<u8>();
-                                let len32 = vec32.len();
-                                ::core::mem::forget(vec32);
+                                let vec33 = (e.into_bytes()).into_boxed_slice();
+                                let ptr33 = vec33.as_ptr().cast::<u8>();
+                                let len33 = vec33.len();
+                                ::core::mem::forget(vec33);
                                 *ptr5
                                     .add(2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>() = len32;
+                                    .cast::<usize>() = len33;
                                 *ptr5
                                     .add(::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>() = ptr32.cast_mut();
+                                    .cast::<*mut u8>() = ptr33.cast_mut();
                             }
                         };
                         ptr5
@@ -2704,10 +2751,10 @@ pub mod exports {
                                 let l4 = *arg0
                                     .add(4 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base40 = l3;
-                                let len40 = l4;
-                                for i in 0..len40 {
-                                    let base = base40
+                                let base43 = l3;
+                                let len43 = l4;
+                                for i in 0..len43 {
+                                    let base = base43
                                         .add(i * (16 + 20 * ::core::mem::size_of::<*const u8>()));
                                     {
                                         let l5 = *base
@@ -2812,11 +2859,11 @@ pub mod exports {
                                         let l27 = *base
                                             .add(10 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        let base30 = l26;
-                                        let len30 = l27;
-                                        for i in 0..len30 {
-                                            let base = base30
-                                                .add(i * (16 + 4 * ::core::mem::size_of::<*const u8>()));
+                                        let base33 = l26;
+                                        let len33 = l27;
+                                        for i in 0..len33 {
+                                            let base = base33
+                                                .add(i * (24 + 6 * ::core::mem::size_of::<*const u8>()));
                                             {
                                                 let l28 = *base
                                                     .add(::core::mem::size_of::<*const u8>())
@@ -2825,106 +2872,123 @@ pub mod exports {
                                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l28, l29, 1);
+                                                let l30 = i32::from(
+                                                    *base
+                                                        .add(16 + 4 * ::core::mem::size_of::<*const u8>())
+                                                        .cast::<u8>(),
+                                                );
+                                                match l30 {
+                                                    0 => {}
+                                                    _ => {
+                                                        let l31 = *base
+                                                            .add(16 + 5 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<*mut u8>();
+                                                        let l32 = *base
+                                                            .add(16 + 6 * ::core::mem::size_of::<*const u8>())
+                                                            .cast::<usize>();
+                                                        _rt::cabi_dealloc(l31, l32, 1);
+                                                    }
+                                                }
                                             }
                                         }
                                         _rt::cabi_dealloc(
-                                            base30,
-                                            len30 * (16 + 4 * ::core::mem::size_of::<*const u8>()),
+                                            base33,
+                                            len33 * (24 + 6 * ::core::mem::size_of::<*const u8>()),
                                             8,
                                         );
-                                        let l31 = i32::from(
-                                            *base
-                                                .add(11 * ::core::mem::size_of::<*const u8>())
-                                                .cast::<u8>(),
-                                        );
-                                        match l31 {
-                                            0 => {}
-                                            _ => {
-                                                let l32 = *base
-                                                    .add(12 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<*mut u8>();
-                                                let l33 = *base
-                                                    .add(13 * ::core::mem::size_of::<*const u8>())
-                                                    .cast::<usize>();
-                                                _rt::cabi_dealloc(l32, l33, 1);
-                                            }
-                                        }
                                         let l34 = i32::from(
                                             *base
-                                                .add(16 + 14 * ::core::mem::size_of::<*const u8>())
+                                                .add(11 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
                                         match l34 {
                                             0 => {}
                                             _ => {
                                                 let l35 = *base
-                                                    .add(16 + 15 * ::core::mem::size_of::<*const u8>())
+                                                    .add(12 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
                                                 let l36 = *base
-                                                    .add(16 + 16 * ::core::mem::size_of::<*const u8>())
+                                                    .add(13 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l35, l36, 1);
                                             }
                                         }
                                         let l37 = i32::from(
                                             *base
-                                                .add(16 + 17 * ::core::mem::size_of::<*const u8>())
+                                                .add(16 + 14 * ::core::mem::size_of::<*const u8>())
                                                 .cast::<u8>(),
                                         );
                                         match l37 {
                                             0 => {}
                                             _ => {
                                                 let l38 = *base
-                                                    .add(16 + 18 * ::core::mem::size_of::<*const u8>())
+                                                    .add(16 + 15 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<*mut u8>();
                                                 let l39 = *base
-                                                    .add(16 + 19 * ::core::mem::size_of::<*const u8>())
+                                                    .add(16 + 16 * ::core::mem::size_of::<*const u8>())
                                                     .cast::<usize>();
                                                 _rt::cabi_dealloc(l38, l39, 1);
+                                            }
+                                        }
+                                        let l40 = i32::from(
+                                            *base
+                                                .add(16 + 17 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<u8>(),
+                                        );
+                                        match l40 {
+                                            0 => {}
+                                            _ => {
+                                                let l41 = *base
+                                                    .add(16 + 18 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<*mut u8>();
+                                                let l42 = *base
+                                                    .add(16 + 19 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<usize>();
+                                                _rt::cabi_dealloc(l41, l42, 1);
                                             }
                                         }
                                     }
                                 }
                                 _rt::cabi_dealloc(
-                                    base40,
-                                    len40 * (16 + 20 * ::core::mem::size_of::<*const u8>()),
+                                    base43,
+                                    len43 * (16 + 20 * ::core::mem::size_of::<*const u8>()),
                                     ::core::mem::size_of::<*const u8>(),
                                 );
-                                let l41 = *arg0
+                                let l44 = *arg0
                                     .add(5 * ::core::mem::size_of::<*const u8>())
                                     .cast::<*mut u8>();
-                                let l42 = *arg0
+                                let l45 = *arg0
                                     .add(6 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                let base45 = l41;
-                                let len45 = l42;
-                                for i in 0..len45 {
-                                    let base = base45
+                                let base48 = l44;
+                                let len48 = l45;
+                                for i in 0..len48 {
+                                    let base = base48
                                         .add(i * (16 + 3 * ::core::mem::size_of::<*const u8>()));
                                     {
-                                        let l43 = *base
+                                        let l46 = *base
                                             .add(16 + 1 * ::core::mem::size_of::<*const u8>())
                                             .cast::<*mut u8>();
-                                        let l44 = *base
+                                        let l47 = *base
                                             .add(16 + 2 * ::core::mem::size_of::<*const u8>())
                                             .cast::<usize>();
-                                        _rt::cabi_dealloc(l43, l44, 1);
+                                        _rt::cabi_dealloc(l46, l47, 1);
                                     }
                                 }
                                 _rt::cabi_dealloc(
-                                    base45,
-                                    len45 * (16 + 3 * ::core::mem::size_of::<*const u8>()),
+                                    base48,
+                                    len48 * (16 + 3 * ::core::mem::size_of::<*const u8>()),
                                     ::core::mem::size_of::<*const u8>(),
                                 );
                             }
                             _ => {
-                                let l46 = *arg0
+                                let l49 = *arg0
                                     .add(::core::mem::size_of::<*const u8>())
                                     .cast::<*mut u8>();
-                                let l47 = *arg0
+                                let l50 = *arg0
                                     .add(2 * ::core::mem::size_of::<*const u8>())
                                     .cast::<usize>();
-                                _rt::cabi_dealloc(l46, l47, 1);
+                                _rt::cabi_dealloc(l49, l50, 1);
                             }
                         }
                     }
@@ -4743,9 +4807,9 @@ macro_rules! __export_bundle_with_sources_impl {
         (link_section =
         "component-type:wit-bindgen:0.63.0:wasmill:dataflow@0.1.0:bundle-with-sources:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3051] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3059] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe1\x16\x01A\x02\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9\x16\x01A\x02\x01\
 A\x15\x01B\x10\x01px\x01py\x01p}\x01r\x04\x0atimestamps\0\x06hashes\x01\x04ends\x01\
 \x04data\x02\x04\0\x05batch\x03\0\x03\x01r\x02\x04ends\x01\x04data\x02\x04\0\x05\
 blobs\x03\0\x05\x01p\x7f\x01r\x02\x07present\x07\x06values\x06\x04\0\x0eoptional\
@@ -4785,35 +4849,35 @@ ss\x01p\0\x01r\x02\x04names\x07options\x01\x04\0\x09connector\x03\0\x02\x01q\x04
 -source\0\0\x04\0\x0doperator-kind\x03\0\x04\x01m\x03\x06always\x04head\x05never\
 \x04\0\x08chaining\x03\0\x06\x01m\x08\x05value\x04list\x03map\x08reducing\x0bagg\
 regating\x0doperator-list\x0eoperator-union\x09broadcast\x04\0\x0astate-kind\x03\
-\0\x08\x01kw\x01r\x04\x02idy\x04names\x04kind\x09\x03ttl\x0a\x04\0\x0astate-spec\
-\x03\0\x0b\x01p\x0c\x01ks\x01ky\x01r\x0a\x02idy\x04names\x04kind\x05\x08chaining\
-\x07\x06states\x0d\x03uid\x0e\x0bparallelism\x0f\x0fmax-parallelism\x0f\x12slot-\
-sharing-group\x0e\x0bco-location\x0e\x04\0\x0doperator-spec\x03\0\x10\x01m\x08\x07\
-forward\x04hash\x09rebalance\x07rescale\x07shuffle\x09broadcast\x06global\x06cus\
-tom\x04\0\x0cpartitioning\x03\0\x12\x01r\x06\x08upstreamy\x06outputy\x0adownstre\
-amy\x05inputy\x0cpartitioning\x13\x06formats\x04\0\x04edge\x03\0\x14\x01p\x11\x01\
-p\x15\x01r\x04\x04names\x09operators\x16\x05edges\x17\x0bparallelism\x0f\x04\0\x09\
-job-graph\x03\0\x18\x01ps\x01j\x01\x19\x01s\x01@\x01\x04args\x1a\0\x1b\x04\0\x08\
-describe\x01\x1c\x04\0\x1awasmill:dataflow/job@0.1.0\x05\x0b\x01B(\x02\x03\x02\x01\
-\x01\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x03\x04\0\x05blobs\x03\0\x02\x02\x03\
-\x02\x01\x09\x04\0\x07failure\x03\0\x04\x02\x03\x02\x01\x06\x04\0\x0btime-domain\
-\x03\0\x06\x01r\x02\x04edgey\x08channelsy\x04\0\x0boutput-edge\x03\0\x08\x01m\x02\
-\x04fail\x04skip\x04\0\x11bad-record-policy\x03\0\x0a\x01r\x03\x08operatory\x05s\
-tatey\x05items\x03\x04\0\x0eoperator-state\x03\0\x0c\x01ps\x01py\x01p\x09\x01p\x0d\
-\x01r\x0f\x03jobs\x04args\x0e\x09operators\x0f\x06inputs\x0f\x07outputs\x10\x07s\
-ubtasky\x0bparallelismy\x0fmax-parallelismy\x07attempty\x08restored\x11\x0fhas-k\
-eyed-state\x7f\x0bcache-bytesw\x0bbatch-bytesy\x10max-record-bytesy\x0don-bad-re\
-cord\x0b\x04\0\x0ctask-context\x03\0\x12\x01j\0\x01\x05\x01@\x01\x07context\x13\0\
-\x14\x04\0\x04open\x01\x15\x01@\x02\x05inputy\x07records\x01\0\x14\x04\0\x07proc\
-ess\x01\x16\x01px\x01@\x04\x06domain\x07\x05times\x17\x04keys\x03\x0anamespaces\x03\
-\0\x14\x04\0\x09on-timers\x01\x18\x01@\x02\x05inputy\x04timex\0\x14\x04\0\x0con-\
-watermark\x01\x19\x01j\x01\x11\x01\x05\x01@\x01\x0acheckpointw\0\x1a\x04\0\x08sn\
-apshot\x01\x1b\x01@\x01\x0acheckpointw\0\x14\x04\0\x13checkpoint-complete\x01\x1c\
-\x04\0\x12checkpoint-aborted\x01\x1c\x01@\x01\x05inputy\0\x14\x04\0\x0cend-of-in\
-put\x01\x1d\x01@\0\x01\0\x04\0\x05close\x01\x1e\x04\0\x1fwasmill:dataflow/operat\
-or@0.1.0\x05\x0c\x04\0*wasmill:dataflow/bundle-with-sources@0.1.0\x04\0\x0b\x19\x01\
-\0\x13bundle-with-sources\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit\
--component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+\0\x08\x01kw\x01ks\x01r\x05\x02idy\x04names\x04kind\x09\x03ttl\x0a\x06schema\x0b\
+\x04\0\x0astate-spec\x03\0\x0c\x01p\x0d\x01ky\x01r\x0a\x02idy\x04names\x04kind\x05\
+\x08chaining\x07\x06states\x0e\x03uid\x0b\x0bparallelism\x0f\x0fmax-parallelism\x0f\
+\x12slot-sharing-group\x0b\x0bco-location\x0b\x04\0\x0doperator-spec\x03\0\x10\x01\
+m\x08\x07forward\x04hash\x09rebalance\x07rescale\x07shuffle\x09broadcast\x06glob\
+al\x06custom\x04\0\x0cpartitioning\x03\0\x12\x01r\x06\x08upstreamy\x06outputy\x0a\
+downstreamy\x05inputy\x0cpartitioning\x13\x06formats\x04\0\x04edge\x03\0\x14\x01\
+p\x11\x01p\x15\x01r\x04\x04names\x09operators\x16\x05edges\x17\x0bparallelism\x0f\
+\x04\0\x09job-graph\x03\0\x18\x01ps\x01j\x01\x19\x01s\x01@\x01\x04args\x1a\0\x1b\
+\x04\0\x08describe\x01\x1c\x04\0\x1awasmill:dataflow/job@0.1.0\x05\x0b\x01B(\x02\
+\x03\x02\x01\x01\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x03\x04\0\x05blobs\x03\0\
+\x02\x02\x03\x02\x01\x09\x04\0\x07failure\x03\0\x04\x02\x03\x02\x01\x06\x04\0\x0b\
+time-domain\x03\0\x06\x01r\x02\x04edgey\x08channelsy\x04\0\x0boutput-edge\x03\0\x08\
+\x01m\x02\x04fail\x04skip\x04\0\x11bad-record-policy\x03\0\x0a\x01r\x03\x08opera\
+tory\x05statey\x05items\x03\x04\0\x0eoperator-state\x03\0\x0c\x01ps\x01py\x01p\x09\
+\x01p\x0d\x01r\x0f\x03jobs\x04args\x0e\x09operators\x0f\x06inputs\x0f\x07outputs\
+\x10\x07subtasky\x0bparallelismy\x0fmax-parallelismy\x07attempty\x08restored\x11\
+\x0fhas-keyed-state\x7f\x0bcache-bytesw\x0bbatch-bytesy\x10max-record-bytesy\x0d\
+on-bad-record\x0b\x04\0\x0ctask-context\x03\0\x12\x01j\0\x01\x05\x01@\x01\x07con\
+text\x13\0\x14\x04\0\x04open\x01\x15\x01@\x02\x05inputy\x07records\x01\0\x14\x04\
+\0\x07process\x01\x16\x01px\x01@\x04\x06domain\x07\x05times\x17\x04keys\x03\x0an\
+amespaces\x03\0\x14\x04\0\x09on-timers\x01\x18\x01@\x02\x05inputy\x04timex\0\x14\
+\x04\0\x0con-watermark\x01\x19\x01j\x01\x11\x01\x05\x01@\x01\x0acheckpointw\0\x1a\
+\x04\0\x08snapshot\x01\x1b\x01@\x01\x0acheckpointw\0\x14\x04\0\x13checkpoint-com\
+plete\x01\x1c\x04\0\x12checkpoint-aborted\x01\x1c\x01@\x01\x05inputy\0\x14\x04\0\
+\x0cend-of-input\x01\x1d\x01@\0\x01\0\x04\0\x05close\x01\x1e\x04\0\x1fwasmill:da\
+taflow/operator@0.1.0\x05\x0c\x04\0*wasmill:dataflow/bundle-with-sources@0.1.0\x04\
+\0\x0b\x19\x01\0\x13bundle-with-sources\x03\0\0\0G\x09producers\x01\x0cprocessed\
+-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
         };
     };
 }

@@ -8,7 +8,7 @@ use crate::env::Main;
 use crate::host::{
     Batch, Blobs, Failure, Level, OperatorState, PollStatus, TaskContext, TimeDomain,
 };
-use crate::runtime::Runtime;
+use crate::runtime::{News, Runtime};
 
 thread_local! {
     static RUNTIME: RefCell<Option<Runtime>> = const { RefCell::new(None) };
@@ -61,6 +61,16 @@ pub fn on_watermark(input: u32, time: i64) -> Result<(), Failure> {
 /// See `operator.snapshot`.
 pub fn snapshot() -> Result<Vec<OperatorState>, Failure> {
     with(|runtime| runtime.snapshot())
+}
+
+/// See `operator.checkpoint-complete`.
+pub fn checkpoint_complete(checkpoint: u64) -> Result<(), Failure> {
+    with(|runtime| runtime.told(News::Complete(checkpoint)))
+}
+
+/// See `operator.checkpoint-aborted`.
+pub fn checkpoint_aborted(checkpoint: u64) -> Result<(), Failure> {
+    with(|runtime| runtime.told(News::Aborted(checkpoint)))
 }
 
 /// See `operator.end-of-input`.
@@ -150,11 +160,11 @@ macro_rules! export_job {
                 fn snapshot(_checkpoint: u64) -> Outcome<::std::vec::Vec<operator::OperatorState>> {
                     $crate::guest::snapshot()
                 }
-                fn checkpoint_complete(_checkpoint: u64) -> Outcome {
-                    Ok(())
+                fn checkpoint_complete(checkpoint: u64) -> Outcome {
+                    $crate::guest::checkpoint_complete(checkpoint)
                 }
-                fn checkpoint_aborted(_checkpoint: u64) -> Outcome {
-                    Ok(())
+                fn checkpoint_aborted(checkpoint: u64) -> Outcome {
+                    $crate::guest::checkpoint_aborted(checkpoint)
                 }
                 fn end_of_input(input: u32) -> Outcome {
                     $crate::guest::end_of_input(input)

@@ -22,7 +22,7 @@ use crate::host::{Batch, OperatorState};
 use crate::pipe::{BoxDown, Down, End, Leg, Node, OperatorPipe, Pipe, Upstream};
 use crate::process::KeyedContext;
 use crate::reader::for_each_of;
-use crate::runtime::{Input, Scope, Shared, Snapshot};
+use crate::runtime::{Input, News, Scope, Shared, Snapshot};
 use crate::state::{KeyCache, KeyedStates};
 use crate::stream::{Collector, Stream};
 
@@ -253,7 +253,7 @@ impl<T: Record, U: Upstream<T>, S: KeySelector<T>> KeyedStream<T, U, S> {
     {
         let env = self.env;
         let operator = env.add_operator(name, OperatorKind::Guest, Vec::new());
-        let mut states = KeyedStates::new(&env, operator);
+        let mut states = KeyedStates::new::<S::Owned>(&env, operator);
         let logic = make(&mut states);
         states.declare(&env);
         let spread = ByKey(Rc::clone(&self.selector));
@@ -478,8 +478,17 @@ where
     }
 }
 
-impl<T, S: KeySelector<T>, L, D> Snapshot for KeyedInput<T, S, L, D> {
+impl<T, S, L, D> Snapshot for KeyedInput<T, S, L, D>
+where
+    S: KeySelector<T>,
+    L: KeyedLogic<T, S::Owned>,
+{
     fn snapshot(&mut self, _: &mut Vec<OperatorState>) -> Result<(), String> {
         self.0.borrow_mut().cache.flush()
+    }
+
+    fn told(&mut self, news: News) {
+        let core = &mut *self.0.borrow_mut();
+        core.logic.told(news, &core.shared);
     }
 }

@@ -66,6 +66,7 @@ pub mod process;
 mod reader;
 #[doc(hidden)]
 pub mod runtime;
+mod schema;
 pub mod source;
 pub mod state;
 pub mod stream;

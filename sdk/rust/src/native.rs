@@ -12,7 +12,7 @@ pub use crate::host::{
     BadRecord, BadRecordPolicy, Batch, Blobs, ChangeKind, Changes, Failure, Level, OperatorState,
     OptionalBlobs, OutputEdge, Page, PollStatus, TaskContext,
 };
-use crate::runtime::Runtime;
+use crate::runtime::{News, Runtime};
 
 /// What the imports of `wit/` are on Wasm.
 ///
@@ -111,6 +111,18 @@ impl Instance {
     /// See `operator.snapshot`.
     pub fn snapshot(&mut self) -> Result<Vec<OperatorState>, Failure> {
         lent(&mut self.host, || self.runtime.snapshot())
+    }
+
+    /// See `operator.checkpoint-complete`.
+    pub fn checkpoint_complete(&mut self, checkpoint: u64) -> Result<(), Failure> {
+        let news = News::Complete(checkpoint);
+        lent(&mut self.host, || self.runtime.told(news))
+    }
+
+    /// See `operator.checkpoint-aborted`.
+    pub fn checkpoint_aborted(&mut self, checkpoint: u64) -> Result<(), Failure> {
+        let news = News::Aborted(checkpoint);
+        lent(&mut self.host, || self.runtime.told(news))
     }
 
     /// See `source.assign`.

@@ -8,8 +8,9 @@ use anyhow::{Result, anyhow};
 
 use crate::codec::Record;
 use crate::env::Env;
+use crate::host::OperatorState;
 use crate::pipe::{Down, Node, Outlet, Pipe, Stage};
-use crate::runtime::{NO_TIMESTAMP, Scope, Shared};
+use crate::runtime::{NO_TIMESTAMP, News, Scope, Shared, Snapshot};
 use crate::stream::Collector;
 
 /// What a process function can ask about the record it processes.
@@ -198,7 +199,7 @@ impl<T: Record> SideOutput<T> {
     }
 }
 
-/// An object that processes records and is told when there are no more.
+/// An object that processes records and is told when there are no more, and what came of checkpoints.
 ///
 /// ```
 /// use wasmill::prelude::*;
@@ -257,6 +258,28 @@ pub trait Process<T>: 'static {
     /// An error fails the job.
     fn end(&mut self, out: &mut Collector<'_, Self::Out>) -> Result<()> {
         let _ = out;
+        Ok(())
+    }
+
+    /// Called when a checkpoint is complete: what the function did before its barrier will not be undone.
+    ///
+    /// Not every complete checkpoint is told of, and a job may fail before it hears of one, so a call stands
+    /// for all checkpoints up to its number. A savepoint that does not stop the job is not told of. Nothing can
+    /// be emitted here.
+    ///
+    /// # Errors
+    /// An error fails the job.
+    fn checkpoint_complete(&mut self, checkpoint: u64) -> Result<()> {
+        let _ = checkpoint;
+        Ok(())
+    }
+
+    /// Called when a checkpoint was given up: what the function did before its barrier belongs to the next.
+    ///
+    /// # Errors
+    /// An error fails the job.
+    fn checkpoint_aborted(&mut self, checkpoint: u64) -> Result<()> {
+        let _ = checkpoint;
         Ok(())
     }
 }
@@ -378,16 +401,23 @@ impl<T: 'static, P: Pipe<T>, G: Process<T>> Stage<G::Out> for Ended<T, P, G> {
     fn wrap<D: Down<G::Out>>(self, scope: &Scope, down: D) -> (P, Object<G, D>) {
         let both = Rc::new(RefCell::new((self.process, down)));
         if scope.has(self.operator) {
-            let (both, shared) = (Rc::clone(&both), scope.shared());
+            let (ended, shared) = (Rc::clone(&both), scope.shared());
             scope.add_end(
                 self.operator,
                 Box::new(move || {
-                    let (process, down) = &mut *both.borrow_mut();
+                    let (process, down) = &mut *ended.borrow_mut();
                     if let Err(error) = process.end(&mut Collector::new(down)) {
                         shared.fail_user(&error);
                     }
                 }),
             );
+            let (both, shared) = (Rc::clone(&both), scope.shared());
+            let records = PhantomData;
+            scope.add_snapshot(Box::new(Told {
+                both,
+                shared,
+                records,
+            }));
         }
         (
             self.prev,
@@ -397,6 +427,30 @@ impl<T: 'static, P: Pipe<T>, G: Process<T>> Stage<G::Out> for Ended<T, P, G> {
                 shared: scope.shared(),
             },
         )
+    }
+}
+
+/// A process object as it hears of checkpoints.
+struct Told<T, G, D> {
+    both: Rc<RefCell<(G, D)>>,
+    shared: Rc<Shared>,
+    records: PhantomData<fn(T)>,
+}
+
+impl<T, G: Process<T>, D> Snapshot for Told<T, G, D> {
+    fn snapshot(&mut self, _: &mut Vec<OperatorState>) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn told(&mut self, news: News) {
+        let process = &mut self.both.borrow_mut().0;
+        let told = match news {
+            News::Complete(checkpoint) => process.checkpoint_complete(checkpoint),
+            News::Aborted(checkpoint) => process.checkpoint_aborted(checkpoint),
+        };
+        if let Err(error) = told {
+            self.shared.fail_user(&error);
+        }
     }
 }
 

@@ -33,9 +33,23 @@ pub(crate) trait SourceDriver {
     fn snapshot(&mut self) -> Result<Blobs, Failure>;
 }
 
-/// State of an operator that takes part in snapshots.
+/// State of an operator that takes part in snapshots, or an operator that is told what came of them.
 pub(crate) trait Snapshot {
     fn snapshot(&mut self, into: &mut Vec<OperatorState>) -> Result<(), String>;
+
+    /// Hears of a checkpoint; a failure goes to the operator's [`Shared`].
+    fn told(&mut self, news: News) {
+        let _ = news;
+    }
+}
+
+/// What came of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// It is complete.
+    Complete(u64),
+    /// It was given up.
+    Aborted(u64),
 }
 
 /// What all operators of a subtask share while a record passes through them.
@@ -344,6 +358,12 @@ impl Runtime {
             snapshot.snapshot(&mut states).map_err(Failure::Other)?;
         }
         Ok(states)
+    }
+
+    /// Tells all operators what came of a checkpoint.
+    pub(crate) fn told(&mut self, news: News) -> Result<(), Failure> {
+        self.snapshots.iter_mut().for_each(|it| it.told(news));
+        self.finish_call()
     }
 
     pub(crate) fn assign(&mut self, splits: &Blobs) -> Result<(), Failure> {

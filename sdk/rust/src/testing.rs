@@ -81,6 +81,7 @@ pub struct Job {
     max_polls: u64,
     skip_bad_records: bool,
     snapshots: BTreeSet<u64>,
+    aborts: BTreeSet<u64>,
     restarts: BTreeSet<u64>,
     seed: u64,
     start: i64,
@@ -123,6 +124,7 @@ impl Job {
             max_polls: MAX_POLLS,
             skip_bad_records: false,
             snapshots: BTreeSet::new(),
+            aborts: BTreeSet::new(),
             restarts: BTreeSet::new(),
             seed: 0,
             start: 0,
@@ -289,10 +291,19 @@ impl Job {
         self
     }
 
-    /// Takes a snapshot after so many batches and goes on. May be given several times.
+    /// Takes a snapshot after so many batches, says that the checkpoint is complete, and goes on. May be given
+    /// several times; checkpoints are numbered from 1.
     #[must_use]
     pub fn snapshot_after(mut self, batches: u64) -> Self {
         self.snapshots.insert(batches);
+        self
+    }
+
+    /// Takes a snapshot after so many batches, says that the checkpoint was given up, and goes on. May be given
+    /// several times.
+    #[must_use]
+    pub fn abort_after(mut self, batches: u64) -> Self {
+        self.aborts.insert(batches);
         self
     }
 
@@ -384,7 +395,8 @@ impl Job {
 
     /// After how many batches the job stops for a snapshot.
     fn pauses(&self) -> impl Iterator<Item = u64> {
-        self.snapshots.union(&self.restarts).copied()
+        let pauses = [&self.snapshots, &self.aborts, &self.restarts];
+        pauses.into_iter().flatten().copied()
     }
 
     fn add_input(

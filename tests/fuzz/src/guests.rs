@@ -7,6 +7,7 @@ use wasmill_types::job::{
     Chaining, ConnectorSpec, EdgeSpec, JobSpec, OperatorKind, OperatorSpec, Partitioning,
     StateKind, StateSpec,
 };
+use wasmill_types::schema::Schema;
 use wasmill_types::{Batch, Blobs};
 
 /// The largest record of a batch, in bytes.
@@ -117,6 +118,7 @@ pub(crate) fn graphs() -> Vec<Vec<u8>> {
         name: "count".to_owned(),
         kind: StateKind::Value,
         ttl: None,
+        schema: Some("String -> u64".to_owned()),
     });
     let spec = JobSpec {
         name: "job".to_owned(),
@@ -129,6 +131,29 @@ pub(crate) fn graphs() -> Vec<Vec<u8>> {
         parallelism: Some(2),
     };
     postcard::to_allocvec(&spec).into_iter().collect()
+}
+
+/// A description of types, and after a zero the bytes of a value.
+pub(crate) fn schema(bytes: &[u8]) {
+    let at = bytes.iter().position(|byte| *byte == 0);
+    let (text, value) = bytes.split_at(at.unwrap_or(bytes.len()));
+    let text = String::from_utf8_lossy(text);
+    if let Ok(schema) = Schema::parse(&text) {
+        assert!(schema.reads(&schema), "{text} cannot be read as itself");
+        let value = value.get(1..).unwrap_or_default();
+        if let Ok(shown) = schema.value.decode(value) {
+            // JSON has no number for some floats.
+            let _ = schema.value.encode(&shown);
+        }
+    }
+}
+
+/// Descriptions, with values.
+pub(crate) fn schemas() -> Vec<Vec<u8>> {
+    let node = "String -> struct Node { value: enum E { A, B(u64) }, next: Option<^Node> }";
+    let map = "Map<(u8, i16), [Vec<f32>; 2]>";
+    let with = |text: &str, value: &[u8]| [text.as_bytes(), &[0], value].concat();
+    vec![with(node, &[1, 5, 1, 0, 0]), with(map, &[1, 2, 3, 0, 0])]
 }
 
 /// Records as the SDK reads them.

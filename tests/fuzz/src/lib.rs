@@ -45,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     target_of("bundle", wasmill_wasm::fuzz::bundle, guests::bundles),
     target_of("columns", guests::columns, guests::some_columns),
     target_of("graph", guests::graph, guests::graphs),
+    target_of("schema", guests::schema, guests::schemas),
     target_of("codecs", guests::codecs, guests::records),
     target_of(
         "checkpoint-metadata",

@@ -68,12 +68,15 @@ pub enum RestoreError {
     },
     /// A state's values have another type.
     #[error(
-        "state `{state}` of operator `{operator}` was written as `{old}` and is now `{new}`; keep the old \
-         type, or give the new state another name"
+        "state `{state}` of operator `{operator}` (uid `{uid}`) was written as `{old}` and is now `{new}`; \
+         keep the old type under the old name and put what is new into a state of another name, or give \
+         the operator another uid and allow non-restored state to leave its state behind"
     )]
     Schema {
         /// The operator.
         operator: String,
+        /// Its uid, or its id where the program gave none.
+        uid: String,
         /// The state.
         state: String,
         /// The type in the snapshot.
@@ -185,10 +188,12 @@ pub(super) fn states(
             });
         }
         if let (Some(was), Some(is)) = (&state.schema, &now.schema)
-            && was.fingerprint != is.fingerprint
+            && !is.reads(was)
         {
+            let uid = new.given_uid.clone();
             return Err(RestoreError::Schema {
                 operator: new.name.clone(),
+                uid: uid.unwrap_or_else(|| new.uid.to_string()),
                 state: state.name.clone(),
                 old: was.type_name.clone(),
                 new: is.type_name.clone(),

@@ -23,6 +23,7 @@ fn operator(name: &str, parallelism: u32) -> NewOperator {
     NewOperator {
         uid: uid(name),
         name: name.to_owned(),
+        given_uid: Some("counts".to_owned()),
         parallelism,
         max_parallelism: MAX,
         max_parallelism_is_explicit: false,
@@ -30,10 +31,7 @@ fn operator(name: &str, parallelism: u32) -> NewOperator {
             id: 0,
             name: "count".to_owned(),
             kind: StateKind::Value,
-            schema: Some(Schema {
-                fingerprint: 1,
-                type_name: "u64".to_owned(),
-            }),
+            schema: Some(Schema::of("String -> u64")),
         }],
     }
 }
@@ -317,15 +315,15 @@ fn state_without_an_operator_fails_the_restore_unless_allowed() {
 fn a_state_of_another_type_is_refused_with_both_types_named() {
     let snapshot = snapshot(1, |index| keyed_state(index, 1));
     let mut job = job(1);
-    job.operators[0].states[0].schema = Some(Schema {
-        fingerprint: 2,
-        type_name: "String".to_owned(),
-    });
-    refused(
-        &snapshot,
-        &job,
-        "state `count` of operator `map` was written as `u64` and is now `String`",
-    );
+    for new in ["String -> String", "u64 -> u64", "later than this release"] {
+        job.operators[0].states[0].schema = Some(Schema::of(new));
+        let problem = format!(
+            "state `count` of operator `map` (uid `counts`) was written as `String -> u64` and is now `{new}`"
+        );
+        refused(&snapshot, &job, &problem);
+    }
+    job.operators[0].states[0].schema = Some(Schema::of("String -> struct Count(u64)"));
+    assert!(Assignment::new(&snapshot, &job, false).is_ok());
     job.operators[0].states[0].kind = StateKind::Map;
     refused(
         &snapshot,

@@ -47,6 +47,7 @@ pub(crate) fn graph(state: StateKind, partitioning: Partitioning) -> JobGraph {
         name: "count".to_owned(),
         kind: state,
         ttl: None,
+        schema: None,
     });
     let spec = JobSpec {
         name: "job".to_owned(),
@@ -86,7 +87,7 @@ pub(crate) struct Driven {
 impl Driven {
     /// Before anything happened.
     pub(crate) fn new(options: Options, state: StateKind) -> Self {
-        let topology = Topology::new(&graph(state, Partitioning::Hash), Schemas::new());
+        let topology = Topology::new(&graph(state, Partitioning::Hash));
         let rng = Rng::seeded(1);
         Self {
             coordinator: Coordinator::new(JOB, topology, options, rng),

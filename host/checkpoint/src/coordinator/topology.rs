@@ -10,17 +10,13 @@ use wasmill_types::id::{AttemptId, JobId, VertexId};
 use wasmill_types::job::StateKind;
 use wasmill_types::status::ExecutionState;
 
-use crate::metadata::{OperatorSnapshot, Schema, describe_states};
-
-/// The types of states, by operator and state name.
-pub type Schemas = BTreeMap<(OperatorUid, String), Schema>;
+use crate::metadata::{OperatorSnapshot, describe_states};
 
 /// The job's shape.
 #[derive(Debug)]
 pub struct Topology {
     graph: JobGraph,
     execution: ExecutionGraph,
-    schemas: Schemas,
 }
 
 /// Who takes part in a checkpoint.
@@ -50,12 +46,11 @@ struct Task {
 }
 
 impl Topology {
-    /// The shape of a job; the types of its states as far as the program told them.
-    pub fn new(graph: &JobGraph, schemas: Schemas) -> Self {
+    /// The shape of a job.
+    pub fn new(graph: &JobGraph) -> Self {
         Self {
             execution: ExecutionGraph::expand(graph),
             graph: graph.clone(),
-            schemas,
         }
     }
 
@@ -78,7 +73,7 @@ impl Topology {
         vertex: &Vertex,
     ) -> impl Iterator<Item = (OperatorSnapshot, bool)> {
         let operators = vertex.operators.iter();
-        operators.map(|id| self.blank(self.graph.operator(*id)))
+        operators.map(|id| Self::blank(self.graph.operator(*id)))
     }
 
     /// Whether sources are read, whose splits the JobMaster has.
@@ -88,13 +83,13 @@ impl Topology {
     }
 
     /// An operator without state, and whether it keeps union lists (semantics §9.7).
-    fn blank(&self, operator: &Operator) -> (OperatorSnapshot, bool) {
+    fn blank(operator: &Operator) -> (OperatorSnapshot, bool) {
         let snapshot = OperatorSnapshot {
             uid: operator.state_id,
             name: operator.name.clone(),
             parallelism: operator.parallelism,
             max_parallelism: operator.max_parallelism,
-            states: describe_states(operator, &self.schemas),
+            states: describe_states(operator),
             coordinator: None,
             subtasks: BTreeMap::new(),
             finished: std::collections::BTreeSet::new(),

@@ -15,7 +15,7 @@ use super::storage::Storage;
 use super::task::{Tasks, Upload};
 use crate::assignment::{Assignment, NewJob};
 use crate::coordinator::fixture::{JOB, TASKS, graph, options};
-use crate::coordinator::{Action, CleanupId, Event, Now, Request, Schemas, Topology, Wanted};
+use crate::coordinator::{Action, CleanupId, Event, Now, Request, Topology, Wanted};
 use crate::failure::Failure;
 use crate::handles::TaskSnapshot;
 use crate::layout::JobDirectory;
@@ -343,7 +343,7 @@ impl World {
             self.counts.restored += 1;
             let mut metadata = (*latest.metadata).clone();
             metadata.make_absolute(&latest.location);
-            let job = NewJob::new(&self.graph, &Schemas::new());
+            let job = NewJob::new(&self.graph);
             let mut assignment = Assignment::new(&metadata, &job, false).unwrap();
             let mut of = |name| {
                 let assigned = assignment.operators.remove(&OperatorUid::of_uid(name));
@@ -427,7 +427,7 @@ impl Counts {
 }
 
 fn coordinator(options: &Options) -> Coordinator {
-    let topology = Topology::new(&graph(StateKind::Value, Partitioning::Hash), Schemas::new());
+    let topology = Topology::new(&graph(StateKind::Value, Partitioning::Hash));
     Coordinator::new(JOB, topology, options.clone(), Rng::seeded(1))
 }
 

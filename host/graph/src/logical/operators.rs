@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wasmill_types::id::OperatorId;
-use wasmill_types::job::{ConnectorSpec, JobSpec, OperatorKind, OperatorSpec, StateSpec};
+use wasmill_types::job::{
+    ConnectorSpec, JobSpec, OperatorKind, OperatorSpec, StateKind, StateSpec,
+};
+use wasmill_types::schema::{Schema, Type};
 
 use crate::error::{GraphError, OperatorName, TextFault};
 use crate::limits::{MAX_NAME_BYTES, MAX_OPTION_BYTES, MAX_OPTIONS, MAX_STATES};
@@ -97,6 +100,7 @@ fn check_states(operator: &OperatorSpec) -> Result<(), GraphError> {
             )
         })?;
         check_ttl(operator, state)?;
+        check_schema(operator, state)?;
         if !names.insert(&state.name) {
             return Err(GraphError::DuplicateStateName {
                 operator: name_of(operator),
@@ -128,6 +132,32 @@ fn check_ttl(operator: &OperatorSpec, state: &StateSpec) -> Result<(), GraphErro
         state: state.name.clone(),
         fault,
     })
+}
+
+fn check_schema(operator: &OperatorSpec, state: &StateSpec) -> Result<(), GraphError> {
+    let faulty = |problem: String| GraphError::Schema {
+        operator: name_of(operator),
+        state: state.name.clone(),
+        problem,
+    };
+    let Some(text) = &state.schema else {
+        return Ok(());
+    };
+    let schema = Schema::parse(text).map_err(|error| faulty(error.to_string()))?;
+    if schema.key.is_some() != state.kind.is_keyed() {
+        let problem = match schema.key {
+            Some(_) => "it names a key, and the state is not kept by key",
+            None => "it names no key, and the state is kept by key",
+        };
+        return Err(faulty(problem.to_owned()));
+    }
+    let is_map = matches!(state.kind, StateKind::Map | StateKind::Broadcast);
+    if is_map && !matches!(schema.value, Type::Map(..) | Type::Unknown) {
+        return Err(faulty(
+            "the state is a map, and the type is none".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn check_connector(operator: &OperatorSpec, connector: &ConnectorSpec) -> Result<(), GraphError> {

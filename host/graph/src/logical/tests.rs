@@ -378,6 +378,38 @@ fn states_that_make_no_sense_are_refused() {
         |spec| spec.operators[1].states[0].ttl = Some(5),
         "state `n` of operator `b` (id 1) has a time to live but is not kept by key; only keyed state expires",
     );
+    for (edge, schema, problem) in [
+        (
+            "=hash=> b+n",
+            "u7",
+            "there is no such type before here at byte 2",
+        ),
+        (
+            "=hash=> b+n",
+            "u8",
+            "it names no key, and the state is kept by key",
+        ),
+        (
+            "=hash=> b+n=map",
+            "u8 -> u8",
+            "the state is a map, and the type is none",
+        ),
+        (
+            "=hash=> b+n=broadcast",
+            "u8 -> u8",
+            "it names a key, and the state is not kept by key",
+        ),
+    ] {
+        let refusal = format!(
+            "the types of state `n` of operator `b` (id 1) are misdescribed: {problem}; \
+             build the bundle with an SDK of this release, or describe none"
+        );
+        refuse_changed(
+            &format!("a:gen {edge}"),
+            |spec| spec.operators[1].states[0].schema = Some(schema.to_owned()),
+            &refusal,
+        );
+    }
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn the_json_holds_every_choice() {
                 "name": "b",
                 "kind": "guest",
                 "chaining": "always",
-                "states": [{ "id": 0, "name": "seen", "kind": "operator-list", "ttl": null }],
+                "states": [{ "id": 0, "name": "seen", "kind": "operator-list", "ttl": null, "schema": null }],
                 "uid": null,
                 "state_id": "d8709de03a90ce5aef6330edf469bbe3",
                 "parallelism": 3,

@@ -57,7 +57,7 @@ impl Checkpoints {
         rng: Rng,
         (snapshot, recovered): (Option<(Completed, ClaimMode)>, Option<&[Completed]>),
     ) -> Self {
-        let topology = Topology::new(graph, BTreeMap::new());
+        let topology = Topology::new(graph);
         let options = description.settings.checkpoints.clone();
         let mut coordinator = Coordinator::new(description.job, topology, options, rng);
         // Whether the earlier JobMaster took savepoints is not known.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use wasmill_checkpoint::Storage;
 use wasmill_checkpoint::assignment::{Assignment, NewJob};
-use wasmill_checkpoint::coordinator::{Completed, Now, Schemas};
+use wasmill_checkpoint::coordinator::{Completed, Now};
 use wasmill_checkpoint::handles::Committables;
 use wasmill_checkpoint::storage::StorageError;
 use wasmill_graph::JobGraph;
@@ -157,7 +157,7 @@ pub(crate) fn assign(
     let mut metadata = (*snapshot.metadata).clone();
     metadata.make_absolute(&snapshot.location);
     unread(graph, snapshot)?;
-    let job = NewJob::new(graph, &Schemas::new());
+    let job = NewJob::new(graph);
     let assignment = Assignment::new(&metadata, &job, allow_non_restored);
     assignment.map_err(|error| error.to_string())
 }

@@ -40,6 +40,7 @@ fn states() -> Vec<StateSpec> {
         name: format!("state {id}"),
         kind: StateKind::Map,
         ttl,
+        schema: None,
     };
     vec![spec(0, None), spec(1, Some(1000)), spec(256, None)]
 }

@@ -47,6 +47,7 @@ fn compaction_removes_what_has_expired() {
         name: "timed".to_owned(),
         kind: StateKind::Value,
         ttl: Some(100),
+        schema: None,
     };
     let bench = Bench::new(Kind::Rocks, &[timed]);
     let mut backend = rocks(&bench, Options::default());

@@ -16,6 +16,7 @@ fn states() -> Vec<StateSpec> {
         name: format!("state {id}"),
         kind: StateKind::Map,
         ttl,
+        schema: None,
     };
     vec![spec(0, None), spec(1, Some(TTL)), spec(2, Some(u64::MAX))]
 }

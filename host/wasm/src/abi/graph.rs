@@ -80,6 +80,7 @@ pub(crate) struct State {
     name: String,
     kind: StateKind,
     ttl: Option<u64>,
+    schema: Option<String>,
 }
 
 /// `job.state-kind`.
@@ -169,6 +170,7 @@ impl JobGraph {
             for state in &operator.states {
                 size.items += 1;
                 size.text(&state.name);
+                state.schema.iter().for_each(|text| size.text(text));
             }
             let connector = match &operator.kind {
                 OperatorKind::SourceConnector(connector)
@@ -261,6 +263,7 @@ impl From<State> for job::StateSpec {
             name: state.name,
             kind: state.kind.into(),
             ttl: state.ttl,
+            schema: state.schema,
         }
     }
 }

@@ -53,7 +53,10 @@ fn every_kind(image: &mut Image) -> u32 {
     let options = image.words(&[key, key_len, value, value_len]);
     let [state_name, state_len] = image.text("counts");
     // The lifetime behind its flag is of 64 bits.
-    let states = image.words(&[5, state_name, state_len, 2, 1, 0, 60_000, 0]);
+    let [types, types_len] = image.text("String -> u64");
+    let of_types = [1, types, types_len, 0];
+    let counts = [5, state_name, state_len, 2, 1, 0, 60_000, 0];
+    let states = image.words(&[counts.as_slice(), &of_types].concat());
     let [one, one_len] = image.text("one");
     let [uid, uid_len] = image.text("uid-1");
     let [group, group_len] = image.text("group");
@@ -100,6 +103,7 @@ fn expected_operators() -> Vec<OperatorSpec> {
         name: "counts".to_owned(),
         kind: StateKind::Map,
         ttl: Some(60_000),
+        schema: Some("String -> u64".to_owned()),
     };
     let one = OperatorSpec {
         chaining: Chaining::Always,

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::codec::Record;
 use crate::pipe::Down;
 use crate::process::KeyedContext;
-use crate::runtime::Shared;
+use crate::runtime::{News, Shared};
 use crate::state::ValueState;
 use crate::stream::Collector;
 
@@ -24,6 +24,11 @@ pub trait KeyedLogic<T, K>: 'static {
         shared: &Shared,
         down: &mut D,
     );
+
+    /// Hears of a checkpoint.
+    fn told(&mut self, news: News, shared: &Shared) {
+        let _ = (news, shared);
+    }
 }
 
 /// See [`KeyedStream::reduce`](crate::KeyedStream::reduce).
@@ -277,6 +282,29 @@ pub trait KeyedProcess<K, T>: 'static {
         cx: &mut KeyedContext<'_, K>,
         out: &mut Collector<'_, Self::Out>,
     ) -> Result<()>;
+
+    /// Called when a checkpoint is complete: what the function did before its barrier will not be undone.
+    ///
+    /// Not every complete checkpoint is told of, and a job may fail before it hears of one, so a call stands
+    /// for all checkpoints up to its number. A savepoint that does not stop the job is not told of. Nothing can
+    /// be emitted here, and there is no
+    /// key whose state could be used.
+    ///
+    /// # Errors
+    /// An error fails the job.
+    fn checkpoint_complete(&mut self, checkpoint: u64) -> Result<()> {
+        let _ = checkpoint;
+        Ok(())
+    }
+
+    /// Called when a checkpoint was given up: what the function did before its barrier belongs to the next.
+    ///
+    /// # Errors
+    /// An error fails the job.
+    fn checkpoint_aborted(&mut self, checkpoint: u64) -> Result<()> {
+        let _ = checkpoint;
+        Ok(())
+    }
 }
 
 /// See [`KeyedStream::process_with`](crate::KeyedStream::process_with).
@@ -301,6 +329,16 @@ impl<T, K, P: KeyedProcess<K, T>> KeyedLogic<T, K> for ProcessingWith<P> {
         down: &mut D,
     ) {
         if let Err(error) = self.process.process(record, cx, &mut Collector::new(down)) {
+            shared.fail_user(&error);
+        }
+    }
+
+    fn told(&mut self, news: News, shared: &Shared) {
+        let told = match news {
+            News::Complete(checkpoint) => self.process.checkpoint_complete(checkpoint),
+            News::Aborted(checkpoint) => self.process.checkpoint_aborted(checkpoint),
+        };
+        if let Err(error) = told {
             shared.fail_user(&error);
         }
     }

@@ -11,7 +11,8 @@ use super::value::{AggregatingState, ReducingState, ValueColumn, ValueState};
 use crate::bindings::exports::wasmill::dataflow::job::{StateKind, StateSpec};
 use crate::codec::Record;
 use crate::env::Env;
-use crate::keyed::Aggregate;
+use crate::keyed::{Aggregate, Key};
+use crate::schema;
 
 /// The states of a keyed operator, while it is set up.
 ///
@@ -21,6 +22,8 @@ pub struct KeyedStates {
     specs: Vec<StateSpec>,
     columns: Vec<Rc<RefCell<dyn Column>>>,
     cursor: Rc<Cursor>,
+    /// The type of the key, where types are asked for: while the job is only described.
+    key: Option<String>,
 }
 
 impl std::fmt::Debug for KeyedStates {
@@ -32,7 +35,7 @@ impl std::fmt::Debug for KeyedStates {
 }
 
 impl KeyedStates {
-    pub(crate) fn new(env: &Env, operator: u32) -> Self {
+    pub(crate) fn new<K: Key>(env: &Env, operator: u32) -> Self {
         let complete = env
             .scope()
             .is_none_or(|scope| !scope.context().has_keyed_state);
@@ -42,6 +45,7 @@ impl KeyedStates {
             specs,
             columns,
             cursor: Cursor::new(complete),
+            key: env.scope().is_none().then(schema::of::<K>),
         }
     }
 
@@ -52,7 +56,7 @@ impl KeyedStates {
 
     /// A list per key.
     pub fn list<V: Record>(&mut self, name: &str) -> ListState<V> {
-        let id = self.add(name, StateKind::List);
+        let id = self.add(name, StateKind::List, schema::of::<V>);
         let column = Rc::new(RefCell::new(ListColumn::new(id)));
         self.columns
             .push(Rc::clone(&column) as Rc<RefCell<dyn Column>>);
@@ -65,7 +69,7 @@ impl KeyedStates {
         K: Record + Eq + std::hash::Hash + Clone,
         V: Record,
     {
-        let id = self.add(name, StateKind::Map);
+        let id = self.add(name, StateKind::Map, schema::of_map::<K, V>);
         let column = Rc::new(RefCell::new(MapColumn::new(id)));
         self.columns
             .push(Rc::clone(&column) as Rc<RefCell<dyn Column>>);
@@ -95,7 +99,7 @@ impl KeyedStates {
         name: &str,
         kind: StateKind,
     ) -> ValueState<V> {
-        let id = self.add(name, kind);
+        let id = self.add(name, kind, schema::of::<V>);
         let column = Rc::new(RefCell::new(ValueColumn::new(id)));
         self.columns
             .push(Rc::clone(&column) as Rc<RefCell<dyn Column>>);
@@ -111,13 +115,16 @@ impl KeyedStates {
         (self.columns, self.cursor)
     }
 
-    fn add(&mut self, name: &str, kind: StateKind) -> u32 {
+    fn add(&mut self, name: &str, kind: StateKind, value: impl FnOnce() -> String) -> u32 {
         let id = self.specs.len() as u32;
+        let key = self.key.as_deref();
+        let schema = key.and_then(|key| schema::of_state(Some(key), &value()));
         self.specs.push(StateSpec {
             id,
             name: name.to_owned(),
             kind,
             ttl: None,
+            schema,
         });
         id
     }

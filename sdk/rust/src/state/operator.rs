@@ -11,6 +11,7 @@ use crate::codec::{Record, from_postcard, to_postcard};
 use crate::env::Env;
 use crate::host::{OperatorState, blobs_iter, blobs_push, empty_blobs};
 use crate::runtime::Snapshot;
+use crate::schema;
 
 /// The operator states of an operator, while it is set up.
 ///
@@ -22,6 +23,8 @@ pub struct OperatorStates {
     snapshots: Vec<Box<dyn Snapshot>>,
     problem: Option<String>,
     runs_here: bool,
+    /// Whether the job is only described, and types are asked for.
+    describes: bool,
 }
 
 impl std::fmt::Debug for OperatorStates {
@@ -46,6 +49,7 @@ impl OperatorStates {
             snapshots,
             problem: None,
             runs_here,
+            describes: env.scope().is_none(),
         }
     }
 
@@ -61,7 +65,7 @@ impl OperatorStates {
 
     /// A map that is equal in all subtasks, because all see the same broadcast records.
     pub fn broadcast<K: Record + Ord, V: Record>(&mut self, name: &str) -> BroadcastState<K, V> {
-        let state = self.add(name, StateKind::Broadcast);
+        let state = self.add(name, StateKind::Broadcast, schema::of_map::<K, V>);
         let items = self.restore::<Either<K, V>>(state, |index, bytes| {
             Ok(if index % 2 == 0 {
                 Either::Key(from_postcard(bytes)?)
@@ -102,7 +106,7 @@ impl OperatorStates {
     }
 
     fn list_of_kind<T: Record>(&mut self, name: &str, kind: StateKind) -> OperatorList<T> {
-        let state = self.add(name, kind);
+        let state = self.add(name, kind, schema::of::<T>);
         let items = self.restore(state, |_, bytes| from_postcard(bytes));
         let items = Rc::new(RefCell::new(items));
         let list = OperatorList {
@@ -134,13 +138,16 @@ impl OperatorStates {
         })
     }
 
-    fn add(&mut self, name: &str, kind: StateKind) -> u32 {
+    fn add(&mut self, name: &str, kind: StateKind, value: impl FnOnce() -> String) -> u32 {
         let id = self.specs.len() as u32;
+        let value = self.describes.then(value);
+        let schema = value.and_then(|value| schema::of_state(None, &value));
         self.specs.push(StateSpec {
             id,
             name: name.to_owned(),
             kind,
             ttl: None,
+            schema,
         });
         id
     }

@@ -4,6 +4,8 @@
 //! Called by [`super::Job::run`]. Invariant: between two batches no record is on its way, so a snapshot
 //! taken there is consistent.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail, ensure};
 
 use super::exchange::Exchange;
@@ -31,6 +33,8 @@ pub(super) struct Executor<'a> {
     batches: u64,
     polls: u64,
     restarts: u32,
+    /// How many snapshots were taken.
+    checkpoints: u64,
 }
 
 /// What a source did when it was asked.
@@ -54,6 +58,7 @@ impl<'a> Executor<'a> {
             batches: 0,
             polls: 0,
             restarts: 0,
+            checkpoints: 0,
         };
         for vertex in 0..plan.vertices.len() {
             executor.first.push(executor.tasks.len());
@@ -222,10 +227,13 @@ impl<'a> Executor<'a> {
 
     /// Takes the snapshot, and restarts, if the test asks for it at this point.
     fn pause(&mut self) -> Result<()> {
-        let restart = self.job.restarts.contains(&self.batches);
-        if !restart && !self.job.snapshots.contains(&self.batches) {
+        let is_asked_for = |after: &BTreeSet<u64>| after.contains(&self.batches);
+        let restart = is_asked_for(&self.job.restarts);
+        let complete = is_asked_for(&self.job.snapshots);
+        if !restart && !complete && !is_asked_for(&self.job.aborts) {
             return Ok(());
         }
+        self.checkpoints += 1;
         let mut states = vec![Vec::new(); self.tasks.len()];
         let mut splits = vec![empty_blobs(); self.tasks.len()];
         for task in self.running() {
@@ -235,7 +243,7 @@ impl<'a> Executor<'a> {
             }
         }
         if !restart {
-            return Ok(());
+            return self.tell(complete);
         }
         self.restarts += 1;
         for task in self.running() {
@@ -252,6 +260,18 @@ impl<'a> Executor<'a> {
                     self.call(task, |instance| instance.end_of_input(input as u32))?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Tells all operators what came of the last checkpoint.
+    fn tell(&mut self, complete: bool) -> Result<()> {
+        let checkpoint = self.checkpoints;
+        for task in self.running() {
+            self.call(task, |instance| match complete {
+                true => instance.checkpoint_complete(checkpoint),
+                false => instance.checkpoint_aborted(checkpoint),
+            })?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use wasmill::prelude::*;
 use wasmill::testing::{Job, describe};
-use wasmill::{Collector, Process, ProcessContext, Stream};
+use wasmill::{Collector, KeyedContext, KeyedProcess, Process, ProcessContext, Stream};
 
 use wasmill::state::OperatorList;
 
@@ -211,5 +211,86 @@ fn two_states_of_one_name_are_a_mistake() {
     for main in [keyed as wasmill::Main, operator] {
         let problem = describe(main, &[]).unwrap_err();
         assert!(problem.contains("two states named `seen`"), "{problem}");
+    }
+}
+
+/// Emits what it was told of checkpoints so far, with each record.
+struct Hears(Vec<(u64, bool)>);
+
+impl Hears {
+    fn hear(&mut self, checkpoint: u64, is_complete: bool) -> Result<()> {
+        wasmill::ensure!(checkpoint < 4, "there are no more than three checkpoints");
+        self.0.push((checkpoint, is_complete));
+        Ok(())
+    }
+}
+
+impl Process<u64> for Hears {
+    type Out = Vec<(u64, bool)>;
+
+    fn process(
+        &mut self,
+        _: u64,
+        _: &mut ProcessContext<'_>,
+        out: &mut Collector<'_, Self::Out>,
+    ) -> Result<()> {
+        out.emit(self.0.clone());
+        Ok(())
+    }
+
+    fn checkpoint_complete(&mut self, checkpoint: u64) -> Result<()> {
+        self.hear(checkpoint, true)
+    }
+
+    fn checkpoint_aborted(&mut self, checkpoint: u64) -> Result<()> {
+        self.hear(checkpoint, false)
+    }
+}
+
+impl KeyedProcess<(), u64> for Hears {
+    type Out = Vec<(u64, bool)>;
+
+    fn process(
+        &mut self,
+        _: u64,
+        _: &mut KeyedContext<'_, ()>,
+        out: &mut Collector<'_, Self::Out>,
+    ) -> Result<()> {
+        out.emit(self.0.clone());
+        Ok(())
+    }
+
+    fn checkpoint_complete(&mut self, checkpoint: u64) -> Result<()> {
+        self.hear(checkpoint, true)
+    }
+
+    fn checkpoint_aborted(&mut self, checkpoint: u64) -> Result<()> {
+        self.hear(checkpoint, false)
+    }
+}
+
+#[test]
+fn functions_hear_of_complete_and_aborted_checkpoints() {
+    fn plain(env: &Env) -> Result<()> {
+        let heard = numbers(env).process_with(|_| Hears(Vec::new()));
+        heard.sink(Blackhole).name("out");
+        Ok(())
+    }
+    fn keyed(env: &Env) -> Result<()> {
+        let keyed = numbers(env).key_by(|_| ());
+        let heard = keyed.process_with(|_| Hears(Vec::new()));
+        heard.sink(Blackhole).name("out");
+        Ok(())
+    }
+    for main in [plain, keyed] {
+        let job = Job::new(main).input("numbers", 0..5_u64).batch_records(1);
+        let job = job.snapshot_after(1).abort_after(2).snapshot_after(4);
+        let heard = job.run().unwrap().output::<Vec<(u64, bool)>>("out");
+        let all = [(1, true), (2, false), (3, true)];
+        let so_far = [0, 1, 2, 2, 3].map(|count| all[..count].to_vec());
+        assert_eq!(heard, so_far);
+        // What has been restarted starts anew, and a failure is the job's.
+        let restarted = job.restart_after(3);
+        check_failure(&restarted, &["there are no more than three checkpoints"]);
     }
 }
