@@ -247,7 +247,7 @@ impl JobMaster {
                 let is_awaited = self.setup.scheduler.awaits(number);
                 let result = prepared.map(|prepared| {
                     if let Some(prepared) = prepared.filter(|_| is_awaited) {
-                        self.splits = Splits::new(prepared.sources);
+                        self.splits.begin(prepared.sources);
                     }
                 });
                 self.happened(Event::Prepared { number, result });

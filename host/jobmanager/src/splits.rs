@@ -48,6 +48,11 @@ impl Splits {
         }
     }
 
+    /// All splits of these sources wait, whatever was known of them; others stay as they are.
+    pub(crate) fn begin(&mut self, sources: Vec<SourceSplits>) {
+        self.sources.extend(Self::new(sources).sources);
+    }
+
     /// The next split for a subtask; none when all are given out.
     pub(crate) fn next(&mut self, subtask: Subtask) -> Option<SplitData> {
         let queue = self.sources.get_mut(&subtask.vertex)?;
@@ -160,6 +165,36 @@ mod tests {
         splits.take_back(subtask(0));
         let rest = [(); 3].map(|()| next(&mut splits, 1));
         assert_eq!(rest, [Some("a".to_owned()), Some("c".to_owned()), None]);
+    }
+
+    #[test]
+    fn a_source_begins_beside_others_that_go_on() {
+        let mut splits = splits(&["a", "b"]);
+        next(&mut splits, 0);
+        let new = VertexId(2);
+        let begin = |splits: &mut Splits| {
+            splits.begin(vec![SourceSplits {
+                vertex: new,
+                splits: vec![SplitData {
+                    name: "n".to_owned(),
+                    state: Vec::new(),
+                }],
+            }]);
+        };
+        let read = |splits: &mut Splits| {
+            splits.next(Subtask {
+                vertex: new,
+                index: 0,
+            })
+        };
+        begin(&mut splits);
+        assert!(read(&mut splits).is_some());
+        begin(&mut splits);
+        assert!(
+            read(&mut splits).is_some(),
+            "it was to be read from its beginning"
+        );
+        assert_eq!(next(&mut splits, 0).as_deref(), Some("b"));
     }
 
     #[test]

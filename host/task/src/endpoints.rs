@@ -5,7 +5,7 @@
 //! them for its own. Invariants: opening parses options and touches nothing; sinks touch their targets
 //! last, when nothing else of the preparation can fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wasmill_connectors::{Access, Committable, Recovery, Sink, Source, Split};
@@ -77,22 +77,10 @@ impl Endpoints {
         args: &[String],
         commits: Commits,
     ) -> Result<JobSplits, JobFailure> {
-        let mut splits = JobSplits::new();
-        let vertices = graph.vertices.iter();
-        let planned: Vec<_> = vertices
-            .map(|vertex| (vertex, VertexPlan::new(graph, vertex)))
-            .collect();
-        for (vertex, plan) in &planned {
-            let found = match self.sources.get(&vertex.id) {
-                Some(source) => of_connector(graph, plan, source.splits(vertex.parallelism)),
-                None if plan.has_guest_source => of_bundle(plan, code, args, vertex.parallelism),
-                None => continue,
-            };
-            let found = found.map_err(|failure| JobFailure::at(&vertex.name, failure))?;
-            splits.insert(vertex.id, found);
-        }
-        for (vertex, plan) in &planned {
-            for id in plan.sinks() {
+        let all = graph.vertices.iter().map(|vertex| vertex.id).collect();
+        let splits = self.splits(graph, code, args, &all)?;
+        for vertex in &graph.vertices {
+            for id in VertexPlan::new(graph, vertex).sinks() {
                 let sink = self.sinks.get(id);
                 let prepared = match commits {
                     Commits::AtEnd => sink.prepare(),
@@ -101,6 +89,32 @@ impl Endpoints {
                 let named = |error| JobFailure::at(&vertex.name, of_operator(graph, id, error));
                 prepared.map_err(named)?;
             }
+        }
+        Ok(splits)
+    }
+
+    /// Finds the splits of the sources among these vertices. May take long, as [`Endpoints::prepare`] does.
+    ///
+    /// # Errors
+    /// When a connector or the bundle refuses.
+    pub fn splits(
+        &self,
+        graph: &JobGraph,
+        code: Option<&Arc<dyn GuestCode>>,
+        args: &[String],
+        vertices: &BTreeSet<VertexId>,
+    ) -> Result<JobSplits, JobFailure> {
+        let mut splits = JobSplits::new();
+        let wanted = graph.vertices.iter();
+        for vertex in wanted.filter(|vertex| vertices.contains(&vertex.id)) {
+            let plan = VertexPlan::new(graph, vertex);
+            let found = match self.sources.get(&vertex.id) {
+                Some(source) => of_connector(graph, &plan, source.splits(vertex.parallelism)),
+                None if plan.has_guest_source => of_bundle(&plan, code, args, vertex.parallelism),
+                None => continue,
+            };
+            let found = found.map_err(|failure| JobFailure::at(&vertex.name, failure))?;
+            splits.insert(vertex.id, found);
         }
         Ok(splits)
     }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use wasmill_connectors::{Access, Committable};
 use wasmill_graph::JobGraph;
 use wasmill_rpc::protocol::{
-    Commit, JobDescription, PartData, Prepared, Recover, Removes, SlotMemory, SourceSplits,
-    SplitData,
+    Commit, JobDescription, PartData, Prepare, Prepared, Recover, Removes, SlotMemory,
+    SourceSplits, SplitData,
 };
 use wasmill_task::endpoints::{Commits, Endpoints};
 use wasmill_types::id::OperatorId;
@@ -21,13 +21,14 @@ use crate::deploy::{graph, limits};
 use crate::jobs::Refused;
 use crate::programs::Program;
 
-/// Finds the splits of all sources, and makes the targets of all sinks ready.
+/// Finds the splits of sources, and makes the targets of sinks ready.
 pub(crate) fn prepare(
-    job: &JobDescription,
+    prepare: &Prepare,
     access: &Access,
     memory: &SlotMemory,
     program: Option<&Arc<dyn Program>>,
 ) -> Result<Prepared, Refused> {
+    let job = &prepare.job;
     let graph = graph(job)?;
     check_sinks(&graph)?;
     let budget = budget::guest(memory, 1, &job.settings);
@@ -38,7 +39,10 @@ pub(crate) fn prepare(
         true => Commits::AtCheckpoints,
         false => Commits::AtEnd,
     };
-    let splits = endpoints.prepare(&graph, code.as_ref(), &job.args, commits);
+    let splits = match &prepare.only {
+        Some(only) => endpoints.splits(&graph, code.as_ref(), &job.args, only),
+        None => endpoints.prepare(&graph, code.as_ref(), &job.args, commits),
+    };
     let sources = splits.map_err(failed)?.into_iter();
     let sources = sources.map(|(vertex, splits)| SourceSplits {
         vertex,

@@ -1,5 +1,7 @@
 //! What peers send; the layouts are those of the decoders' own documentation.
 
+use std::collections::BTreeSet;
+
 use wasmill_network::identity::JoinToken;
 use wasmill_rpc::protocol::{
     Hardware, Heartbeat, JobDescription, JobSettings, NextSplit, Prepare, Register, SlotMemory,
@@ -79,6 +81,7 @@ pub(crate) fn messages() -> Vec<Vec<u8>> {
     let prepare = ToTaskManager::Prepare(Box::new(Prepare {
         leader: LeaderId(1),
         job: description(),
+        only: Some(BTreeSet::from([VertexId(0)])),
     }));
     let mut seeds: Vec<_> = to_job_manager.iter().map(|it| encoded(0, it)).collect();
     seeds.push(encoded(1, &prepare));

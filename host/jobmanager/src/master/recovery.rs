@@ -3,7 +3,7 @@
 //! Invariants: the newest completed checkpoint counts, as it is when the tasks are about to start; targets
 //! are brought there while nothing that restarts runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use wasmill_checkpoint::Storage;
@@ -11,12 +11,12 @@ use wasmill_checkpoint::assignment::{Assignment, NewJob};
 use wasmill_checkpoint::coordinator::{Completed, Now};
 use wasmill_checkpoint::handles::Committables;
 use wasmill_checkpoint::storage::StorageError;
-use wasmill_graph::JobGraph;
+use wasmill_graph::{JobGraph, Vertex};
 use wasmill_rpc::protocol::{
     PartData, Prepare, Prepared, Recover, Removes, RestoredOperator, SourceSplits, TaskPlace,
     TaskRestore,
 };
-use wasmill_types::id::OperatorId;
+use wasmill_types::id::{OperatorId, VertexId};
 use wasmill_types::{FailureCause, FailureKind, JobStatus};
 
 use super::effects::{Anyone, cause};
@@ -50,6 +50,8 @@ impl JobMaster {
         let storage = self.checkpoints.storage.clone();
         let (anyone, deadline) = (self.anyone(), self.setup.options.prepare_timeout);
         let is_restored = latest.is_some();
+        let only = latest.as_ref().map(|latest| new_sources(&graph, latest));
+        let is_ready = is_partial || only.as_ref().is_some_and(BTreeSet::is_empty);
         self.errand("prepare", async move {
             let work = async {
                 let commit = match &latest {
@@ -67,10 +69,10 @@ impl JobMaster {
                         .call("bring the output to the checkpoint", recover, deadline)
                         .await?;
                 }
-                if is_restored || is_partial {
+                if is_ready {
                     return Ok(None);
                 }
-                let prepare = Prepare { leader, job };
+                let prepare = Prepare { leader, job, only };
                 let prepared = anyone.call("prepare the sources and sinks", prepare, deadline);
                 prepared.await.map(Some)
             };
@@ -160,6 +162,18 @@ pub(crate) fn assign(
     let job = NewJob::new(graph);
     let assignment = Assignment::new(&metadata, &job, allow_non_restored);
     assignment.map_err(|error| error.to_string())
+}
+
+/// The sources of which a snapshot knows nothing: the program has got them since, so they are read from
+/// their beginning.
+fn new_sources(graph: &JobGraph, snapshot: &Completed) -> BTreeSet<VertexId> {
+    let is_new = |vertex: &&Vertex| {
+        let kept = snapshot.metadata.operator(vertex.uid);
+        let is_source = graph.operator(vertex.head()).kind.is_source();
+        is_source && kept.is_none_or(|kept| kept.is_empty() && !kept.is_finished())
+    };
+    let new = graph.vertices.iter().filter(is_new);
+    new.map(|vertex| vertex.id).collect()
 }
 
 /// The splits that no subtask accounts for in a snapshot.
@@ -270,5 +284,5 @@ impl Anyone {
     }
 }
 
-/// What a preparation brought: splits, when there was nothing to be restored.
+/// What a preparation brought: splits, of sources that nothing is restored of.
 pub(crate) type Preparation = Result<Option<Prepared>, FailureCause>;

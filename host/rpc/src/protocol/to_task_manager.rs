@@ -3,7 +3,7 @@
 //! Invariant: a TaskManager can be asked the same thing twice and does it once: an attempt is deployed
 //! once, and cancelling, discarding or releasing what is gone is done already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -39,14 +39,17 @@ pub enum ToTaskManager {
     JobLog(JobLog),
 }
 
-/// Finds the splits of a job's sources, and checks and makes ready the targets of its sinks. Done when
-/// answered; what is wrong with them is the answer's refusal.
+/// Finds the splits of a job's sources, and checks and makes ready the targets of its sinks, which a job that
+/// goes on from a snapshot has already. Done when answered; what is wrong with them is the answer's refusal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prepare {
     /// Who leads the job.
     pub leader: LeaderId,
     /// The job.
     pub job: JobDescription,
+    /// The sources that a job which goes on from a snapshot has not begun to read; the sinks are left alone
+    /// then. None for a job that starts: all sources and sinks.
+    pub only: Option<BTreeSet<VertexId>>,
 }
 
 /// The sources and sinks are ready.

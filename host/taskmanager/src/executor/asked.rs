@@ -61,10 +61,9 @@ impl Executor {
         let (site, program) = (Arc::clone(&self.site), self.program());
         self.errand("prepare", async move {
             let work = async {
-                let job = prepare.job;
-                let program = program.of(&job).await?;
+                let program = program.of(&prepare.job).await?;
                 let prepared = errand::on_thread("prepare", move || {
-                    endpoints::prepare(&job, &site.access, &site.memory, program.as_ref())
+                    endpoints::prepare(&prepare, &site.access, &site.memory, program.as_ref())
                 });
                 prepared.await.map_err(Refused::Failed)?
             };

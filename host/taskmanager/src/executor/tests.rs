@@ -46,6 +46,7 @@ impl Rig {
         let prepare = Prepare {
             leader: LEADER,
             job: self.job.clone(),
+            only: None,
         };
         let prepared = self.manager.gateway.call(prepare, SOON).await.unwrap();
         self.notes.keep(prepared);
@@ -116,6 +117,7 @@ impl Pair {
         let prepare = Prepare {
             leader: LEADER,
             job: self.job.clone(),
+            only: None,
         };
         let prepared = self.managers[0].gateway.call(prepare, SOON).await;
         self.notes.keep(prepared.unwrap());
@@ -179,6 +181,7 @@ fn what_is_asked_before_the_registration_is_known_here_is_done_after_it() {
         let prepare = Prepare {
             leader: LEADER,
             job: rig.job.clone(),
+            only: None,
         };
         let later = async {
             // The executor has taken what was asked before it answers this.

@@ -56,6 +56,7 @@ fn tasks_slots_memory_and_network_are_shown() {
         let prepare = Prepare {
             leader: LEADER,
             job: job.clone(),
+            only: None,
         };
         notes.keep(manager.gateway.call(prepare, SOON).await.unwrap());
         let deploy = deployment(&job, &["a"], 0);
