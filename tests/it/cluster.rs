@@ -15,6 +15,7 @@ mod nodes;
 mod provider;
 mod rest;
 mod savepoints;
+mod state;
 mod versions;
 
 use std::collections::{BTreeMap, HashMap};

@@ -115,6 +115,16 @@ pub struct CanonicalState {
     pub stream: FileHandle,
 }
 
+impl NativeState {
+    /// All files by their names in the directory.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &FileHandle)> {
+        let shared = self.shared.iter();
+        let shared = shared.map(|(name, file)| (name.as_str(), &file.handle));
+        let private = self.private.iter();
+        shared.chain(private.map(|(name, handle)| (name.as_str(), handle)))
+    }
+}
+
 impl KeyedState {
     /// The key groups in it.
     pub fn key_groups(&self) -> &Range<u32> {

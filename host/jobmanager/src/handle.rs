@@ -5,6 +5,7 @@
 
 mod calls;
 mod error;
+pub mod lookup;
 mod recover;
 mod rescale;
 mod snapshots;

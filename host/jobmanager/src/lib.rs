@@ -26,6 +26,7 @@ pub mod view;
 #[cfg(test)]
 mod fixture;
 
+pub use handle::lookup;
 pub use handle::{
     Actors, Handle, JobManagerError, Parts, Rescaled, RunRequest, Submission, Upload, Uploads,
 };

@@ -81,6 +81,8 @@ pub(crate) enum Message {
     Decline(Box<Decline>, Reply<Acknowledged>),
     /// Somebody wants a checkpoint; answered when it is complete or given up.
     Wish(Wanted, Wish),
+    /// Asks for the newest complete checkpoint.
+    Latest(Reply<Option<Completed>>),
     /// The output of a job that has ended early is settled.
     Settled,
     /// An errand has answered the coordinator.
@@ -255,6 +257,7 @@ impl JobMaster {
             Message::Acknowledge(ack, reply) => reply.give(self.acknowledged(*ack)),
             Message::Decline(decline, reply) => reply.give(self.declined(*decline)),
             Message::Wish(wanted, wish) => self.wished(wanted, wish),
+            Message::Latest(reply) => reply.give(self.checkpoints.coordinator.latest().cloned()),
             Message::Settled => self.checkpoints.cleaning -= 1,
             Message::Coordinated(event) => {
                 let is_cleanup = matches!(event, coordinator::Event::CleanedUp(_));

@@ -24,7 +24,7 @@ pub(crate) use cluster::{
 
 pub(crate) use snapshots::{
     CheckpointArgs, CheckpointCommand, DisposeArgs, InspectCheckpointArgs, ListCheckpointsArgs,
-    RescaleArgs, SavepointArgs, SavepointCommand, StopArgs,
+    RescaleArgs, SavepointArgs, SavepointCommand, StateArgs, StopArgs,
 };
 
 use crate::bench::BenchArgs;
@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Savepoint(SavepointArgs),
     /// Look at the checkpoints of a job, or into one
     Checkpoint(CheckpointArgs),
+    /// Look up what a job that runs keeps for a key
+    State(StateArgs),
     /// Print what the tasks of a job have logged
     Logs(LogsArgs),
     /// List the TaskManagers of a cluster

@@ -91,6 +91,7 @@ fn perform(command: Command, clock: Clock, screen: &Screen) -> Result<Exit, Fail
         Command::Rescale(args) => remote::snapshots::rescale(&args, &clock),
         Command::Savepoint(args) => remote::snapshots::savepoint(&args, &clock),
         Command::Checkpoint(args) => remote::snapshots::checkpoint(&args.command, clock),
+        Command::State(args) => remote::state::look_up(&args),
         Command::Logs(args) => remote::jobs::logs(&args),
         Command::TaskManagers(args) => remote::cluster::task_managers(&args),
         Command::JobManager(args) => jobmanager::perform(&args, clock, screen),

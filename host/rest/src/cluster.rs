@@ -14,6 +14,7 @@ use tokio::io::AsyncRead;
 use wasmill_checkpoint::coordinator::{Answer, Wanted};
 use wasmill_checkpoint::failure::Failure;
 use wasmill_graph::JobGraph;
+use wasmill_jobmanager::lookup::{StateAnswer, StateQuestion};
 use wasmill_jobmanager::view::{BundleView, JobView, TaskManagerView};
 use wasmill_jobmanager::{JobManagerError, Rescaled};
 use wasmill_rpc::protocol::{LogLine, Restore};
@@ -64,6 +65,14 @@ pub trait Cluster: Send + Sync + 'static {
 
     /// The last lines that the tasks of a job have logged, oldest first.
     fn job_log(&self, job: JobId, lines: u32) -> Pending<'_, Vec<LogLine>>;
+
+    /// What a job that runs keeps for a key, as its last complete checkpoint has it.
+    fn look_up_state<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        job: JobId,
+        question: &'a StateQuestion,
+    ) -> Pending<'a, StateAnswer>;
 
     /// The bundles of a tenant.
     fn bundles<'a>(&'a self, tenant: &'a TenantId) -> Pending<'a, Vec<BundleView>>;

@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod program;
+mod state;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -14,6 +15,7 @@ use wasmill_checkpoint::CheckpointId;
 use wasmill_checkpoint::coordinator::{Answer, Wanted};
 use wasmill_checkpoint::failure::Failure;
 use wasmill_graph::JobGraph;
+use wasmill_jobmanager::lookup::{StateAnswer, StateQuestion};
 use wasmill_jobmanager::view::{
     AttemptView, BundleView, ExceptionView, JobView, Location, SubtaskView, TaskManagerView,
     VertexView,
@@ -217,6 +219,16 @@ impl Cluster for Pictures {
         };
         let found = (0..5).map(line).collect();
         self.answer(format!("log {job} {lines}"), found)
+    }
+
+    fn look_up_state<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        job: JobId,
+        question: &'a StateQuestion,
+    ) -> Pending<'a, StateAnswer> {
+        let asked = format!("look up {question:?} of {job} of {tenant}");
+        self.answer(asked, state::answer(question))
     }
 
     fn bundles<'a>(&'a self, tenant: &'a TenantId) -> Pending<'a, Vec<BundleView>> {

@@ -22,6 +22,7 @@ pub(crate) mod metrics;
 pub(crate) mod prometheus;
 pub(crate) mod rescaling;
 pub(crate) mod snapshots;
+pub(crate) mod state;
 pub(crate) mod subtasks;
 pub(crate) mod task_managers;
 pub(crate) mod times;

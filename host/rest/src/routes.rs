@@ -12,8 +12,8 @@ use crate::exposition;
 use crate::openapi;
 use crate::resources::{
     Empty, accumulators, backpressure, bundles, checkpoints, cluster, exceptions, job, job_manager,
-    job_settings, jobs, log, metrics, prometheus, rescaling, snapshots, subtasks, task_managers,
-    vertices,
+    job_settings, jobs, log, metrics, prometheus, rescaling, snapshots, state, subtasks,
+    task_managers, vertices,
 };
 use crate::route::QueryKind::{Flag, Number, Positive, Text};
 use crate::route::{Draft, Route, route};
@@ -25,6 +25,7 @@ pub(crate) fn all() -> Vec<Route> {
     rows.extend(bundle_rows());
     rows.extend(job_rows());
     rows.extend(checkpoint_rows());
+    rows.push(state_row());
     rows.extend(rescaling_rows());
     rows.extend(vertex_rows());
     rows.extend(task_manager_rows());
@@ -172,6 +173,35 @@ fn job_rows() -> Vec<Route> {
             )
             .does(log::log),
     ]
+}
+
+fn state_row() -> Route {
+    look(
+        "/jobs/{jobid}/state/{uid}/{state}",
+        "What a job keeps for a key, as its last complete checkpoint has it.",
+    )
+    .query("key", Text, "The key as JSON.")
+    .query(
+        "key-hex",
+        Text,
+        "The key as the bundle encodes it, in hexadecimal digits.",
+    )
+    .query(
+        "sub-key",
+        Text,
+        "The key in a map as JSON; without one all entries are shown.",
+    )
+    .query(
+        "sub-key-hex",
+        Text,
+        "The key in a map in hexadecimal digits.",
+    )
+    .query(
+        "limit",
+        Positive,
+        "How many entries of a map, 100 unless said and at most 10000.",
+    )
+    .does(state::look_up)
 }
 
 fn checkpoint_rows() -> Vec<Route> {

@@ -128,6 +128,9 @@ pub(crate) fn filled(path: &str) -> String {
         .replace("{triggerid}", &FAILED.to_string())
         .replace("{taskmanagerid}", "tm-a")
         .replace("{jarid}", BUNDLE)
+        .replace("{uid}", "count")
+        // It stands last, and shows nothing without a key.
+        .replace("{state}", "map?key=1")
 }
 
 /// The id of the vertex with two subtasks.

@@ -9,6 +9,7 @@
 //! [`RegistrationId`](wasmill_types::id::RegistrationId), and a receiver that knows a newer one refuses; the answer to a call says that it
 //! was taken, never that the work is done, unless its doc comment says so.
 
+mod state;
 mod to_job_manager;
 mod to_task_manager;
 
@@ -19,6 +20,7 @@ use wasmill_types::id::{Digest, JobId, OperatorId, TenantId, VertexId};
 use wasmill_types::job::JobSpec;
 use wasmill_types::operator::BadRecordPolicy;
 
+pub use state::{MAX_STATE_BYTES, ReadState, StateRows};
 pub use to_job_manager::{
     Acknowledge, Acknowledged, Decline, Deregister, Hardware, Heartbeat, NextSplit, Register,
     Registered, SlotMemory, SlotUse, TaskChanged, TaskCounters, TaskReport, ToJobManager,

@@ -6,8 +6,8 @@
 use crate::call::Request;
 use crate::protocol::{
     Acknowledge, Acknowledged, Cancel, Commit, Decline, Deploy, Deregister, Discard, Heartbeat,
-    JobLog, LogLine, NextSplit, Notify, Prepare, Prepared, Recover, Register, Registered, Release,
-    SplitData, TaskChanged, ToJobManager, ToTaskManager, Trigger,
+    JobLog, LogLine, NextSplit, Notify, Prepare, Prepared, ReadState, Recover, Register,
+    Registered, Release, SplitData, StateRows, TaskChanged, ToJobManager, ToTaskManager, Trigger,
 };
 
 macro_rules! calls {
@@ -49,4 +49,5 @@ calls! { ToTaskManager:
     "notify" Notify => ();
     "release" Release => ();
     "job log" JobLog => Vec<LogLine>;
+    "read state" ReadState boxed => StateRows;
 }

@@ -15,6 +15,7 @@ mod columns;
 pub mod error;
 #[cfg(test)]
 mod fixture;
+pub mod lookup;
 pub mod memory;
 pub mod options;
 pub mod owned;

@@ -78,12 +78,12 @@ pub enum Source {
 }
 
 /// A snapshot that is open.
-struct Open {
-    head: Head,
+pub(crate) struct Open {
+    pub(crate) head: Head,
     /// The rows' directory, of a native snapshot.
-    directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
     /// Everything, or the timers of a native snapshot.
-    stream: CanonicalReader<Box<dyn ReadSeek>>,
+    pub(crate) stream: CanonicalReader<Box<dyn ReadSeek>>,
 }
 
 impl Opening {
@@ -293,7 +293,7 @@ impl Transfer<'_> {
 }
 
 impl Source {
-    fn open(self) -> Result<Open, StateError> {
+    pub(crate) fn open(self) -> Result<Open, StateError> {
         let (directory, stream): (_, Box<dyn ReadSeek>) = match self {
             Self::Canonical(stream) => (None, stream),
             Self::Native(directory) => {

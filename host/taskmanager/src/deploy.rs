@@ -32,6 +32,7 @@ use crate::channels::{Channels, OfRun};
 use crate::executor::Message;
 use crate::jobs::{Accepted, Refused, attempt_of};
 use crate::logs::Log;
+use crate::lookup::Lookups;
 use crate::programs::{GuestLimits, Program};
 use crate::snapshots::{self, AttemptKeeper};
 use crate::splits::AskedSplits;
@@ -47,6 +48,7 @@ pub(crate) struct Site {
     pub(crate) clock: Clock,
     pub(crate) executor: Address<Message>,
     pub(crate) state: StatePlaces,
+    pub(crate) lookups: Arc<Lookups>,
 }
 
 /// Where the state of tasks here is kept, and their checkpoints.
@@ -86,6 +88,12 @@ impl StatePlaces {
         let number = u32::from_le_bytes(wasmill_actor::rng::secret());
         let name = format!("{job}-{vertex}-{subtask}-{attempt}-{number:08x}");
         self.directory.join(name)
+    }
+
+    /// A directory for files on their way, which nobody else has.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        let number = u64::from_le_bytes(wasmill_actor::rng::secret());
+        self.directory.join(format!("lookup-{number:016x}"))
     }
 
     fn backend(

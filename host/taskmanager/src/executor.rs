@@ -141,6 +141,7 @@ pub fn start(options: Options, environment: Environment) -> (Handle, Actor<()>) 
         clock: environment.clock.clone(),
         executor: address.clone(),
         state: StatePlaces::new(&options, &environment.clock),
+        lookups: Arc::default(),
     };
     let executor = Executor {
         jobs: Jobs::new(options.slots, options.cancel_timeout),

@@ -22,6 +22,7 @@ pub mod gateway;
 pub mod jobs;
 mod link;
 mod logs;
+mod lookup;
 pub mod metrics;
 pub mod options;
 pub mod programs;

@@ -166,3 +166,30 @@ pub(super) fn place(text: &str) -> Result<String, String> {
     let absolute = std::path::absolute(text).map_err(|error| error.to_string())?;
     Ok(absolute.display().to_string())
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The job's id
+    pub(crate) job: JobId,
+    /// The operator's uid, or its id in hexadecimal digits
+    pub(crate) uid: String,
+    /// The state's name
+    pub(crate) state: String,
+    /// The key as JSON; a text has quotation marks: --key '"a"'
+    #[arg(long, value_name = "JSON", required_unless_present = "key_hex")]
+    pub(crate) key: Option<String>,
+    /// The key as the bundle encodes it, in hexadecimal digits
+    #[arg(long, value_name = "HEX", conflicts_with = "key")]
+    pub(crate) key_hex: Option<String>,
+    /// The key in a map; without one all entries are shown
+    #[arg(long, value_name = "JSON")]
+    pub(crate) sub_key: Option<String>,
+    /// The key in a map, in hexadecimal digits
+    #[arg(long, value_name = "HEX", conflicts_with = "sub_key")]
+    pub(crate) sub_key_hex: Option<String>,
+    /// How many entries of a map at most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: u32,
+}

@@ -12,6 +12,7 @@ use wasmill_actor::{CancelToken, Clock, Rng};
 use wasmill_checkpoint::coordinator::{Answer, Wanted};
 use wasmill_checkpoint::failure::Failure;
 use wasmill_graph::JobGraph;
+use wasmill_jobmanager::lookup::{StateAnswer, StateQuestion};
 use wasmill_jobmanager::view::{BundleView, JobView, TaskManagerView};
 use wasmill_jobmanager::{Handle, JobManagerError, Rescaled, Strategy};
 use wasmill_network::identity::Authority;
@@ -107,6 +108,15 @@ impl Cluster for OverHandle {
 
     fn job_log(&self, job: JobId, lines: u32) -> Pending<'_, Vec<LogLine>> {
         Box::pin(async move { self.handle.job_log(job, lines).await })
+    }
+
+    fn look_up_state<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        job: JobId,
+        question: &'a StateQuestion,
+    ) -> Pending<'a, StateAnswer> {
+        Box::pin(async move { self.handle.look_up_state(tenant, job, question).await })
     }
 
     fn bundles<'a>(&'a self, tenant: &'a TenantId) -> Pending<'a, Vec<BundleView>> {

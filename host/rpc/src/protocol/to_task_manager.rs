@@ -12,7 +12,7 @@ use wasmill_checkpoint::assignment::RestoredState;
 use wasmill_types::Barrier;
 use wasmill_types::id::{AttemptId, JobId, LeaderId, OperatorId, SlotId, TaskManagerId, VertexId};
 
-use super::{JobDescription, PartData, SourceSplits};
+use super::{JobDescription, PartData, ReadState, SourceSplits};
 
 /// Everything that a JobManager may ask of a TaskManager.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub enum ToTaskManager {
     Release(Release),
     /// See [`JobLog`]. Answered by a list of [`LogLine`].
     JobLog(JobLog),
+    /// See [`ReadState`]. Answered by [`StateRows`](super::StateRows).
+    ReadState(Box<ReadState>),
 }
 
 /// Finds the splits of a job's sources, and checks and makes ready the targets of its sinks, which a job that

@@ -17,7 +17,7 @@ use crate::error::StateError;
 use crate::rocks::database;
 use crate::rocks::home::{Directory, Home};
 use crate::rocks::staged::Handover;
-use crate::row;
+use crate::row::{self, Row};
 use crate::snapshot::{FrozenRows, GroupReader, Item, Visit};
 
 /// How far ahead a file is read that is read from beginning to end.
@@ -117,6 +117,34 @@ impl DirectoryReader {
         let db = DB::open_for_read_only(&Options::default(), directory, false);
         let db = db.map_err(StateError::rocks("open a checkpoint of", directory))?;
         Ok(Self { db })
+    }
+
+    /// Passes the rows of a place's key on, from its sub-key, while they are wanted.
+    pub(crate) fn of_key(
+        &self,
+        from: &Row<'_>,
+        wanted: &mut dyn FnMut(&Row<'_>) -> bool,
+    ) -> Result<(), StateError> {
+        let mut key = Vec::new();
+        row::encode_key(&mut key, from.key_group, from.state, from.key);
+        let mut read = ReadOptions::default();
+        read.set_iterate_upper_bound(row::after_prefix(&key));
+        read.fill_cache(false);
+        let mut rows = self.db.raw_iterator_opt(read);
+        let mut place = Vec::new();
+        from.encode_place(&mut place);
+        rows.seek(place);
+        while let Some((place, value)) = rows.item() {
+            let row = row::decode(place, value);
+            let row =
+                row.ok_or_else(|| StateError::Corrupt("a row has no proper place".to_owned()))?;
+            if !wanted(&row) {
+                return Ok(());
+            }
+            rows.next();
+        }
+        let failed = StateError::rocks("read", self.db.path());
+        rows.status().map_err(failed)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use wasmill_actor::Reply;
 use wasmill_rpc::protocol::{
-    Cancel, Commit, Deploy, Discard, JobDescription, JobLog, Notify, Prepare, Release,
+    Cancel, Commit, Deploy, Discard, JobDescription, JobLog, Notify, Prepare, ReadState, Release,
     ToTaskManager, Trigger,
 };
 use wasmill_rpc::{Answer, Request};
@@ -17,7 +17,7 @@ use super::{Executor, Message};
 use crate::gateway::JobManager;
 use crate::jobs::{Refused, attempt_of};
 use crate::programs::{Program, Programs};
-use crate::{deploy, endpoints, errand};
+use crate::{deploy, endpoints, errand, lookup};
 
 /// Where an answer goes.
 type To = Reply<Result<Answer, Refused>>;
@@ -43,6 +43,13 @@ impl Executor {
                 let log = self.jobs.log(wanted.job);
                 let lines = log.map(|log| log.last(wanted.lines)).unwrap_or_default();
                 reply.give(Ok(JobLog::answer(lines)));
+            }
+            ToTaskManager::ReadState(question) => {
+                let site = Arc::clone(&self.site);
+                self.errand("read state", async move {
+                    let rows = lookup::read(&site, *question).await;
+                    reply.give(rows.map(ReadState::answer));
+                });
             }
             ToTaskManager::Cancel(cancel) => {
                 reply.give(self.cancel(&cancel).map(Cancel::answer));
@@ -135,6 +142,7 @@ impl Executor {
         self.jobs.follow(release.job, release.leader, now)?;
         let runs = self.jobs.runs(release.job);
         self.jobs.release(release.job, now);
+        self.site.lookups.forget(release.job);
         for run in runs {
             self.site.channels.release(release.job, run);
         }
