@@ -266,6 +266,10 @@ impl Start<'_> {
                 cache_bytes: self.config.state.cache_bytes.0,
                 max_record_bytes: self.limits().record_bytes,
                 niceness: own.task_niceness,
+                state: wasmill_state::Options {
+                    max_disk_bytes: self.config.state.max_disk_bytes,
+                    ..wasmill_state::Options::default()
+                },
                 ..wasmill_task::Options::default()
             },
             cancel_timeout: self.config.jobmanager.cancellation_timeout.0,

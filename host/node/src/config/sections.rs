@@ -158,6 +158,7 @@ pub(crate) struct NetworkSection {
 pub(crate) struct StateSection {
     pub(crate) cache_bytes: ByteSize,
     pub(crate) backend: Backend,
+    pub(crate) max_disk_bytes: ByteSize,
     rocksdb_write_buffer_percent: u8,
     rocksdb_block_size: ByteSize,
     rocksdb_file_size: ByteSize,
