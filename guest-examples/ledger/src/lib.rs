@@ -171,27 +171,57 @@ fn times(text: &str) -> Result<Vec<i64>> {
     times.map(|time| Ok(time.parse()?)).collect()
 }
 
+/// What the records of a ledger are, and how they are counted.
+#[derive(Debug)]
+struct Settings {
+    records: u64,
+    rate: u64,
+    keys: u64,
+    work: u64,
+    panic_at: Vec<i64>,
+}
+
 /// Makes `--records` numbers, `--rate` per second in all (0, the default: as fast as can be), counts them by
 /// one of `--keys` keys (default 10), with `--work` rounds of needless work for each (default 0), and writes
 /// `i,key,count` to the directory `--output`. The counting panics at each of the times `--panic-at` (in
-/// milliseconds since the epoch, with commas between them; default none) that it is running.
+/// milliseconds since the epoch, with commas between them; default none) that it is running. With a directory
+/// `--second` the job does the same once more, into it, with operators and slots that have nothing to do with
+/// the first.
 #[wasmill::job]
 pub fn ledger(env: &Env) -> Result<()> {
     env.name("ledger");
-    let work: u64 = env.arg_or("work", 0)?;
-    let keys: u64 = env.arg_or("keys", 10)?;
-    if keys == 0 {
-        wasmill::bail!("`--keys` must be at least 1");
-    }
-    let panic_at = times(&env.arg_or("panic-at", String::new())?)?;
-    let source = Ledger {
+    let settings = Settings {
         records: env.arg_as("records")?,
         rate: env.arg_or("rate", 0)?,
+        keys: env.arg_or("keys", 10)?,
+        work: env.arg_or("work", 0)?,
+        panic_at: times(&env.arg_or("panic-at", String::new())?)?,
+    };
+    if settings.keys == 0 {
+        wasmill::bail!("`--keys` must be at least 1");
+    }
+    count(env, &settings, "", env.arg("output")?);
+    if let Some(output) = env.arg_opt("second")? {
+        count(env, &settings, "-2", output);
+    }
+    Ok(())
+}
+
+/// One ledger; what is its own in a job of two ends as `suffix` says.
+fn count(env: &Env, settings: &Settings, suffix: &str, output: String) {
+    let named = |name: &str| format!("{name}{suffix}");
+    let group = named("ledger");
+    let (keys, work) = (settings.keys, settings.work);
+    let panic_at = settings.panic_at.clone();
+    let source = Ledger {
+        records: settings.records,
+        rate: settings.rate,
         keys,
     };
     env.guest_source(source)
-        .name("records")
-        .uid("records")
+        .name(named("records"))
+        .uid(named("records"))
+        .slot_sharing_group(group.clone())
         .key_by(move |i| i % keys)
         .process(move |states| {
             let counts = states.value::<u64>("count");
@@ -205,12 +235,13 @@ pub fn ledger(env: &Env) -> Result<()> {
                 Ok(())
             }
         })
-        .name("count")
-        .uid("count")
-        .sink(File::lines(env.arg("output")?))
-        .name("entries")
-        .uid("entries");
-    Ok(())
+        .name(named("count"))
+        .uid(named("count"))
+        .slot_sharing_group(group.clone())
+        .sink(File::lines(output))
+        .name(named("entries"))
+        .uid(named("entries"))
+        .slot_sharing_group(group);
 }
 
 #[cfg(test)]
@@ -228,6 +259,14 @@ mod tests {
             "0,0,1", "1,1,1", "2,2,1", "3,0,2", "4,1,2", "5,2,2", "6,0,3",
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_second_ledger_has_the_same_entries() {
+        let args = ["--records", "20", "--output", "any", "--second", "other"];
+        let outcome = Job::new(ledger).args(args).run().unwrap();
+        assert_eq!(outcome.lines("entries").len(), 20);
+        assert_eq!(outcome.lines("entries"), outcome.lines("entries-2"));
     }
 
     #[test]

@@ -148,13 +148,13 @@ impl Run {
     /// Lets so much happen to the job, and checks what it has written.
     pub(super) fn go(mut self) {
         let before = Clock::system();
-        for _ in 0..self.faults {
-            self.moment();
+        for fault in 0..self.faults {
+            if self.struck != Struck::Task {
+                self.moment();
+            }
             match self.struck {
-                Struck::Task => {
-                    let attempt = attempts(&self.cluster, &self.job);
-                    self.until_restarted(attempt);
-                }
+                // They choose the moment.
+                Struck::Task => self.until_restarted(fault as u64),
                 Struck::TaskManager => self.kill(),
                 Struck::JobManager => {
                     self.cluster.kill_job_manager();
@@ -334,7 +334,7 @@ fn panics(rng: &mut Rng, faults: usize) -> String {
     let mut at = Clock::system().now_ms() as u64;
     let mut times = Vec::new();
     // Some come while the job does not run.
-    for _ in 0..2 * faults {
+    for _ in 0..3 * faults {
         at += PANIC_MS + rng.below(PANIC_MS);
         times.push(at.to_string());
     }
