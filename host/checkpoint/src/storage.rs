@@ -22,7 +22,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{GetOptions, ObjectStoreExt, PutMode, PutOptions};
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wasmill_actor::Clock;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -76,6 +76,8 @@ impl Default for Options {
 const DELETES_AT_ONCE: usize = 16;
 /// How many buckets are kept open; more than a cluster uses.
 const MAX_BACKENDS: usize = 64;
+/// How much of a local file is read at a time to compare it.
+const COMPARED_BYTES: usize = 1 << 20;
 /// How many files of a directory are listed at most.
 pub const MAX_LISTED: usize = 1 << 20;
 
@@ -91,6 +93,24 @@ struct Shared {
     clock: Clock,
     /// By scheme and bucket; at most [`MAX_BACKENDS`].
     backends: Mutex<BTreeMap<String, Arc<Backend>>>,
+}
+
+/// Whether a local file has exactly the bytes of a handle; it has not when it cannot be read.
+pub async fn is_copy(handle: &FileHandle, file: &std::path::Path) -> bool {
+    let Ok(mut file) = tokio::fs::File::open(file).await else {
+        return false;
+    };
+    let (mut hasher, mut piece, mut size) = (Xxh3::new(), vec![0; COMPARED_BYTES], 0);
+    loop {
+        match file.read(&mut piece).await {
+            Ok(0) => return size == handle.size && hasher.digest() == handle.checksum,
+            Ok(count) => {
+                hasher.update(&piece[..count]);
+                size += count as u64;
+            }
+            Err(_) => return false,
+        }
+    }
 }
 
 /// A file in a directory.

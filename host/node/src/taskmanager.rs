@@ -255,6 +255,7 @@ impl Start<'_> {
             slots: own.slots,
             memory: slot_memory(own.memory.0, network.memory.0, own.slots),
             state_directory: self.place.path.join(STATE),
+            local_recovery: self.config.state.local_recovery,
             backend: self.config.state.backend,
             rocks: self.config.state.rocksdb(),
             storage: self.config.checkpoint_storage.options(),

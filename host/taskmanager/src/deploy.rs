@@ -23,7 +23,7 @@ use wasmill_task::endpoints::Endpoints;
 use wasmill_task::outcome::{Change, Observer};
 use wasmill_task::plan::VertexPlan;
 use wasmill_task::source::SplitSource;
-use wasmill_types::id::{AttemptId, SlotId, TaskManagerId, VertexId};
+use wasmill_types::id::{AttemptId, JobId, SlotId, TaskManagerId, VertexId};
 use wasmill_types::operator::LogLevel;
 use wasmill_types::size::ByteSize;
 
@@ -34,7 +34,7 @@ use crate::jobs::{Accepted, Refused, attempt_of};
 use crate::logs::Log;
 use crate::lookup::Lookups;
 use crate::programs::{GuestLimits, Program};
-use crate::snapshots::{self, AttemptKeeper};
+use crate::snapshots::{self, AttemptKeeper, LocalFiles};
 use crate::splits::AskedSplits;
 
 /// What a deployment needs besides the message.
@@ -56,6 +56,8 @@ pub(crate) struct Site {
 pub(crate) struct StatePlaces {
     pub(crate) storage: Storage,
     directory: PathBuf,
+    /// Whether files are kept for later attempts.
+    local_recovery: bool,
     default: Backend,
     rocks: RocksOptions,
     /// The memory of the databases of each slot that has had one; at most one per slot.
@@ -71,10 +73,22 @@ impl StatePlaces {
         Self {
             storage: Storage::new(options.storage.clone(), clock.clone()),
             directory: options.state_directory.clone(),
+            local_recovery: options.local_recovery,
             default: options.backend,
             rocks,
             memories: Arc::default(),
         }
+    }
+
+    /// Where files are kept for the next attempt of the same subtask.
+    fn local(&self, attempt: AttemptId) -> LocalFiles {
+        let kept = self.local_recovery.then_some(self.directory.as_path());
+        LocalFiles::of(kept, attempt)
+    }
+
+    /// Removes what was kept for later attempts of a job.
+    pub(crate) fn forget(&self, job: JobId) {
+        snapshots::forget(&self.directory, job);
     }
 
     /// A directory for one attempt alone.
@@ -321,6 +335,7 @@ fn spec(
                 .state
                 .backend(job.settings.backend, place.slot, &directory),
             directory,
+            local: site.state.local(told.attempt),
             max_record_bytes: site.options.max_record_bytes,
             restore: told.restore,
             executor: site.executor.clone(),

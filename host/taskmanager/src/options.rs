@@ -32,6 +32,8 @@ pub struct Options {
     pub rocks: RocksOptions,
     /// `checkpoint.storage`: how checkpoint storage is used.
     pub storage: storage::Options,
+    /// `state.local-recovery`: whether state files of the last checkpoint are kept here for tasks that start again.
+    pub local_recovery: bool,
     /// A directory for the state of the tasks that run here.
     pub state_directory: PathBuf,
     /// How tasks work, as far as the job does not choose.
@@ -66,6 +68,7 @@ impl Options {
             backend: Backend::default(),
             rocks: RocksOptions::default(),
             storage: storage::Options::default(),
+            local_recovery: true,
             state_directory: std::env::temp_dir().join("wasmill-state"),
             task: wasmill_task::Options::default(),
             cancel_timeout: Duration::from_secs(30),

@@ -7,6 +7,7 @@
 //! storage.
 
 mod in_flight;
+mod local;
 mod restore;
 mod save;
 
@@ -26,6 +27,7 @@ use wasmill_types::{HostError, TaskFailure};
 
 use crate::executor::Message;
 
+pub(crate) use local::{LocalFiles, forget};
 pub(crate) use restore::{Fetched, fetch};
 pub(crate) use save::save;
 
@@ -49,6 +51,8 @@ pub(crate) struct AttemptState {
     directory: PathBuf,
     /// What the names and keys of its files begin with; no other attempt has it.
     instance: String,
+    /// What is kept here for the next attempt.
+    local: LocalFiles,
     files: Mutex<Files>,
 }
 
@@ -65,6 +69,8 @@ struct OperatorStates {
 #[derive(Debug, Default)]
 struct Files {
     known: BTreeMap<String, Known>,
+    /// The last checkpoint of which it was said that it is complete.
+    complete: Option<CheckpointId>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,6 +88,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) vertex: &'a Vertex,
     pub(crate) backend: BackendChoice,
     pub(crate) directory: PathBuf,
+    pub(crate) local: LocalFiles,
     pub(crate) max_record_bytes: u32,
     pub(crate) restore: TaskRestore,
     pub(crate) executor: Address<Message>,
@@ -116,6 +123,7 @@ impl AttemptKeeper {
             backend: setup.backend,
             directory: setup.directory,
             instance: format!("{}-{}-{number:016x}", vertex.uid, setup.attempt.subtask),
+            local: setup.local,
             files: Mutex::default(),
         };
         tracing::trace!(job_id = %setup.job.job, attempt = %setup.attempt, "state goes to storage");
@@ -255,6 +263,7 @@ impl Files {
 
     /// A checkpoint is complete; earlier ones of which that was not said may never be.
     fn complete(&mut self, checkpoint: CheckpointId) {
+        self.complete = self.complete.max(Some(checkpoint));
         self.known.retain(|_, known| {
             known.is_confirmed |= known.file.uploaded_for == checkpoint;
             known.is_confirmed || known.file.uploaded_for > checkpoint

@@ -7,7 +7,7 @@ use std::time::Duration;
 use wasmill_actor::Clock;
 
 use super::ledger::{check, completed};
-use super::{counts, embedded, hosts_of, newest, submit, texts};
+use super::{attempts, counts, embedded, hosts_of, newest, submit, texts};
 use crate::harness::{Cluster, bundle, lines_of_parts};
 
 /// Restarts at once, often enough.
@@ -175,6 +175,53 @@ fn a_lost_task_manager_takes_only_its_region_back_to_the_checkpoint() {
     // One restart of two tasks for each that was killed, and none besides.
     let attempts = attempts_of_vertices(&cluster, &job);
     assert_eq!(attempts.iter().sum::<u64>(), 2 * 3, "{attempts:?}");
+}
+
+#[test]
+fn a_task_that_starts_again_where_it_was_downloads_no_state() {
+    let cluster = Cluster::of(1, 1, RESTARTS);
+    let output = cluster.dir().join("entries");
+    let start = Clock::system().now_ms();
+    let panics: Vec<String> = (1..=8).map(|n| (start + n * 5_000).to_string()).collect();
+    let args = [
+        "--records",
+        "1000000000",
+        "--rate",
+        "50000",
+        "--keys",
+        "100000",
+    ];
+    let rest = ["--panic-at", &panics.join(","), "--output"];
+    let args = [&args[..], &rest, &[output.to_str().unwrap()]].concat();
+    let flags = ["--checkpoint-interval", "300ms", "--backend", "rocksdb"];
+    let job = cluster.submit(&bundle("ledger"), &flags, &args);
+    // What several checkpoints share is in files of its own.
+    let shared = cluster.dir().join("checkpoints").join(&job).join("shared");
+    cluster.wait("a checkpoint with files", || {
+        let has_files = fs::read_dir(&shared).is_ok_and(|mut files| files.next().is_some());
+        (has_files && completed(&cluster, &job) > 0).then_some(())
+    });
+    // From now on storage loses each file as soon as it is there; what is still being written has a `#`.
+    let lose = || {
+        for file in fs::read_dir(&shared).unwrap().flatten() {
+            if !file.file_name().as_encoded_bytes().contains(&b'#') {
+                let _ = fs::remove_file(file.path());
+            }
+        }
+    };
+    let before = attempts(&cluster, &job);
+    cluster.wait("a panic", || {
+        lose();
+        (attempts(&cluster, &job) > before).then_some(())
+    });
+    let checkpoints = completed(&cluster, &job);
+    cluster.wait("a checkpoint after it", || {
+        lose();
+        (completed(&cluster, &job) > checkpoints).then_some(())
+    });
+    let failures = cluster.get(&format!("/jobs/{job}/exceptions")).to_string();
+    assert!(failures.contains("has come"), "{failures}");
+    assert!(!failures.contains("restore state"), "{failures}");
 }
 
 #[test]

@@ -159,6 +159,7 @@ pub(crate) struct StateSection {
     pub(crate) cache_bytes: ByteSize,
     pub(crate) backend: Backend,
     pub(crate) max_disk_bytes: ByteSize,
+    pub(crate) local_recovery: bool,
     rocksdb_write_buffer_percent: u8,
     rocksdb_block_size: ByteSize,
     rocksdb_file_size: ByteSize,

@@ -143,6 +143,7 @@ impl Executor {
         let runs = self.jobs.runs(release.job);
         self.jobs.release(release.job, now);
         self.site.lookups.forget(release.job);
+        self.site.state.forget(release.job);
         for run in runs {
             self.site.channels.release(release.job, run);
         }

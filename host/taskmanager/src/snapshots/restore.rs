@@ -147,8 +147,13 @@ impl Fetching<'_> {
         match state {
             KeyedState::Native(native) => {
                 let shared = native.shared.iter();
-                let shared = shared.map(|(name, file)| (name, &file.handle));
-                for (name, handle) in shared.chain(&native.private) {
+                for (name, file) in shared {
+                    let to = directory.join(name);
+                    if !self.state.local.fetch(&file.handle, &to).await {
+                        self.file(&file.handle, to).await?;
+                    }
+                }
+                for (name, handle) in &native.private {
                     self.file(handle, directory.join(name)).await?;
                 }
                 Ok(Source::Native(directory))

@@ -211,7 +211,15 @@ impl Saving<'_> {
                     }
                 }
             };
+            let local = &self.state.local;
+            local
+                .keep(barrier.checkpoint, &shared.handle, &file.path)
+                .await;
             state.shared.insert(file.name, shared);
+        }
+        let complete = self.state.files().complete;
+        if let Some(complete) = complete {
+            self.state.local.prune(complete).await;
         }
         if barrier.shared.is_some() {
             self.state.files().written(&state.shared);
