@@ -44,7 +44,7 @@ test: setup-test ## Run all tests, as root; they build their guests from source
 	cargo nextest run --workspace --no-fail-fast
 
 FAULTS ?= 20
-chaos: setup-test ## Let FAULTS random faults (20) happen to each kind of job, as root; about half an hour
+chaos: setup-test ## Let FAULTS random faults (20) happen to each kind of job, as root; about a quarter of an hour
 	WASMILL_FAULTS=$(FAULTS) cargo nextest run --workspace --profile chaos -E 'test(cluster::faults)'
 
 lint: setup-test ## Check the formatting and run clippy
