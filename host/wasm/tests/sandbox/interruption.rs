@@ -40,8 +40,9 @@ fn cancel_soon(cancel: &CancelToken) -> wasmill_actor::Worker<()> {
 #[test]
 fn a_guest_that_spins_can_be_cancelled() {
     let bench = Bench::new();
+    let mut operator = bench.start(&Guest::default().process(SPIN));
     let canceller = cancel_soon(&bench.cancel);
-    let failure = process(&bench, SPIN, Recorder::default());
+    let failure = operator.process(0, &Batch::default().view()).unwrap_err();
     assert!(matches!(failure, TaskFailure::Cancelled), "{failure:?}");
     canceller.join().unwrap();
 }
