@@ -75,6 +75,7 @@ fn add_operator(spec: &mut JobSpec, token: &str) -> OperatorId {
         max_parallelism: None,
         slot_sharing_group: None,
         co_location: None,
+        watermark_interval: None,
     };
     while !rest.is_empty() {
         let end = rest[1..].find(is_mark).map_or(rest.len(), |end| end + 1);

@@ -81,6 +81,9 @@ pub struct Operator {
     pub slot_sharing_group: String,
     /// Subtasks of equal index with the same constraint share a slot.
     pub co_location: Option<String>,
+    /// Set where the operator makes watermarks, to the milliseconds between its probes; 0: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark_interval: Option<u32>,
     /// Whether the operator works by key: the bundle runs it and an input is partitioned by hash.
     pub is_keyed: bool,
 }

@@ -129,6 +129,7 @@ fn random_operator(rng: &mut SmallRng, index: u32, disorder: f64) -> OperatorSpe
         co_location: rng
             .random_bool(disorder)
             .then(|| random_name(rng, disorder)),
+        watermark_interval: rng.random_bool(0.1).then(|| rng.random_range(0..1_000)),
     }
 }
 

@@ -101,6 +101,7 @@ fn add_operator(spec: &mut JobSpec, token: &str, is_source: bool) -> OperatorId 
             .filter(|group| !group.is_empty())
             .map(str::to_owned),
         co_location: None,
+        watermark_interval: None,
     });
     id
 }

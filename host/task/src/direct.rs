@@ -40,7 +40,7 @@ impl<H: OperatorHost> Operator<H> for Direct<H> {
         Err(HostError::new("a task without guest code has no timers").into())
     }
 
-    fn on_watermark(&mut self, _: u32, _: i64) -> Result<(), TaskFailure> {
+    fn on_watermark(&mut self, _: i64) -> Result<(), TaskFailure> {
         Ok(())
     }
 

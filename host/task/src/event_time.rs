@@ -6,10 +6,39 @@
 //! never goes back; the watermarks that outputs are told increase strictly, and none comes while they
 //! think the task idle.
 
+use std::time::Duration;
+
 use wasmill_types::Element;
 use wasmill_types::element::ChannelStatus;
 
 use crate::valve::Passed;
+
+/// Who says how event time passes for the outputs of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Its inputs.
+    Inputs,
+    /// An operator of its chain, which is probed at this interval, if at all. What the inputs say ends
+    /// there, but for the end of event time (semantics §1.15).
+    Chain(Option<Duration>),
+}
+
+impl Origin {
+    /// That of a chain whose operators make watermarks at these intervals, in milliseconds; 0: unprobed.
+    pub fn of(intervals: impl IntoIterator<Item = u32>) -> Self {
+        let mut intervals = intervals.into_iter().peekable();
+        if intervals.peek().is_none() {
+            return Self::Inputs;
+        }
+        let shortest = intervals.filter(|interval| *interval > 0).min();
+        Self::Chain(shortest.map(|millis| Duration::from_millis(millis.into())))
+    }
+
+    /// Whether a watermark of the inputs reaches the outputs.
+    pub fn lets_through(self, time: i64) -> bool {
+        self == Self::Inputs || time == i64::MAX
+    }
+}
 
 /// The watermarks and statuses of the inputs of a task, combined as Flink's operators do.
 #[derive(Debug)]

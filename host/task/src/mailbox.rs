@@ -23,6 +23,8 @@ pub enum Next {
     WaitForRoom(Option<Duration>),
     /// Fire timers of processing time.
     FireTimers,
+    /// Ask operators that make watermarks for one.
+    Probe,
     /// Let the source make records.
     Poll,
     /// Take what came in on a channel.
@@ -48,6 +50,8 @@ pub struct Facts {
     pub flush_at: Option<Duration>,
     /// When the next timer of processing time fires.
     pub timer_at: Option<Duration>,
+    /// When operators that make watermarks are asked for one.
+    pub probe_at: Option<Duration>,
     /// When the source may be polled; none when the task has no source, or one at its end.
     pub poll_at: Option<Duration>,
     /// Now.
@@ -60,6 +64,7 @@ pub fn select(facts: Facts, gate: Option<&mut Gate>) -> Next {
         now,
         flush_at,
         timer_at,
+        probe_at,
         poll_at,
         ..
     } = facts;
@@ -89,6 +94,9 @@ pub fn select(facts: Facts, gate: Option<&mut Gate>) -> Next {
     if is_due(timer_at) {
         return Next::FireTimers;
     }
+    if is_due(probe_at) {
+        return Next::Probe;
+    }
     if is_due(poll_at) {
         return Next::Poll;
     }
@@ -97,7 +105,7 @@ pub fn select(facts: Facts, gate: Option<&mut Gate>) -> Next {
         Ok(None) => {}
         Err(lost) => return Next::Lost(lost),
     }
-    let times = [flush_at, timer_at, poll_at, facts.overtake_at];
+    let times = [flush_at, timer_at, probe_at, poll_at, facts.overtake_at];
     Next::Wait(times.into_iter().flatten().min())
 }
 

@@ -13,10 +13,10 @@ use std::time::Duration;
 use wasmill_actor::{CancelToken, Clock, Signal};
 use wasmill_network::Gate;
 use wasmill_types::id::EdgeId;
-use wasmill_types::operator::{Operator, PollStatus, TaskContext, TimeDomain};
+use wasmill_types::operator::{Operator, PollStatus, TaskContext, TimeDomain, Timers};
 use wasmill_types::{Batch, Element, HostError, TaskFailure};
 
-use crate::event_time::InputTime;
+use crate::event_time::{InputTime, Origin};
 use crate::host::TaskHost;
 use crate::mailbox::{Facts, Next, select};
 use crate::metrics::Wait;
@@ -44,6 +44,8 @@ pub struct Task {
     /// Per input from other tasks, its channels in the order of the gate; input `i` of the operator is
     /// `inputs[i]`.
     pub inputs: Vec<TaskInput>,
+    /// Who says how event time passes for its outputs.
+    pub event_time: Origin,
     /// How long records wait for others to share their frame.
     pub buffer_timeout: Duration,
     /// The clock.
@@ -75,6 +77,8 @@ struct Progress {
     flush_at: Option<Duration>,
     /// When the source may be polled.
     poll_at: Option<Duration>,
+    /// When the operators that make watermarks are probed.
+    probe_at: Option<Duration>,
     /// Inputs and sources that may still bring records.
     open_inputs: usize,
     /// Channels that have not said that their producer is gone.
@@ -147,6 +151,7 @@ impl Task {
         Progress {
             flush_at: None,
             poll_at: reads.then_some(Duration::ZERO),
+            probe_at: self.next_probe(),
             open_inputs: match is_at_end {
                 true => 0,
                 false => self.inputs.len() + usize::from(reads),
@@ -175,6 +180,11 @@ impl Task {
             Next::FireTimers => self
                 .fire_timers(TimeDomain::Processing, self.clock.now_ms())
                 .map(drop),
+            Next::Probe => {
+                progress.probe_at = self.next_probe();
+                self.operator
+                    .on_timers(TimeDomain::Processing, &Timers::default())
+            }
             Next::Poll => self.poll(progress, now),
             Next::Input(channel, element) => self.take(channel, element, progress),
             Next::Lost(lost) => {
@@ -212,10 +222,19 @@ impl Task {
             has_room,
             flush_at: progress.flush_at,
             timer_at: timer.map(|at| self.when(at, now)),
+            probe_at: progress.probe_at.filter(|_| may_fire),
             // After the barrier of a savepoint with which the job stops nothing new is made.
             poll_at: progress.poll_at.filter(|_| !self.checkpoints.is_stopping()),
             now,
         }
+    }
+
+    /// When operators that make watermarks are probed next, by the monotonic clock.
+    fn next_probe(&self) -> Option<Duration> {
+        let Origin::Chain(Some(interval)) = self.event_time else {
+            return None;
+        };
+        Some(self.clock.monotonic().saturating_add(interval))
     }
 
     /// When the monotonic clock will be where the other one shows `at_ms`, given that it shows `now`.
@@ -257,8 +276,8 @@ impl Task {
     fn end_source(&mut self) -> Result<(), TaskFailure> {
         let inputs = self.source.as_ref().map(|source| source.inputs().to_vec());
         let inputs = inputs.unwrap_or_default();
-        for &input in &inputs {
-            self.operator.on_watermark(input, i64::MAX)?;
+        if !inputs.is_empty() {
+            self.operator.on_watermark(i64::MAX)?;
         }
         self.operator.host().watermark(i64::MAX)?;
         let mut inputs = inputs.into_iter();
@@ -353,13 +372,16 @@ impl Task {
         match passed {
             Passed::Watermark(time) => {
                 let combined = progress.event_time.watermark(index, time);
-                self.advance(combined, Some((index as u32, time)))
+                combined.map_or(Ok(()), |time| self.advance(time))
             }
             Passed::Status(status) => {
                 for passed in progress.event_time.status(index, status) {
                     match passed {
-                        Passed::Watermark(time) => self.advance(Some(time), None)?,
-                        Passed::Status(status) => self.operator.host().status(status)?,
+                        Passed::Watermark(time) => self.advance(time)?,
+                        Passed::Status(status) if self.event_time == Origin::Inputs => {
+                            self.operator.host().status(status)?;
+                        }
+                        Passed::Status(_) => {}
                     }
                 }
                 Ok(())
@@ -367,20 +389,15 @@ impl Task {
         }
     }
 
-    /// Event time has advanced, the combined one, that of an input, or both: timers first, then the
-    /// operator, then those behind it (semantics §1.19).
-    fn advance(
-        &mut self,
-        combined: Option<i64>,
-        of_input: Option<(u32, i64)>,
-    ) -> Result<(), TaskFailure> {
-        if let Some(time) = combined {
-            while self.fire_timers(TimeDomain::Event, time)? {}
+    /// Event time has advanced: first the operators hear of it, then timers fire, then those behind the
+    /// task hear of it (semantics §1.19, §2.3).
+    fn advance(&mut self, time: i64) -> Result<(), TaskFailure> {
+        self.operator.on_watermark(time)?;
+        while self.fire_timers(TimeDomain::Event, time)? {}
+        match self.event_time.lets_through(time) {
+            true => self.operator.host().watermark(time),
+            false => Ok(()),
         }
-        if let Some((input, time)) = of_input {
-            self.operator.on_watermark(input, time)?;
-        }
-        combined.map_or(Ok(()), |time| self.operator.host().watermark(time))
     }
 
     /// Fires timers up to a time with one call; whether there were any. Firing may register more.

@@ -134,6 +134,7 @@ pub(crate) fn job(rows: Option<u64>, guest: &str, out: &Path) -> JobDescription 
         max_parallelism: None,
         slot_sharing_group: None,
         co_location: None,
+        watermark_interval: None,
     });
     let edges = [Partitioning::Rebalance, Partitioning::Forward];
     let edges = edges.into_iter().enumerate();

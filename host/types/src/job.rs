@@ -44,6 +44,8 @@ pub struct OperatorSpec {
     pub slot_sharing_group: Option<String>,
     /// Subtasks of equal index with the same constraint share a slot.
     pub co_location: Option<String>,
+    /// Set where the operator makes watermarks, to the milliseconds between its probes; 0: never.
+    pub watermark_interval: Option<u32>,
 }
 
 /// What runs an operator.

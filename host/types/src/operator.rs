@@ -27,8 +27,8 @@ pub trait Operator<H> {
     /// Fires timers.
     fn on_timers(&mut self, domain: TimeDomain, timers: &Timers) -> Result<(), TaskFailure>;
 
-    /// Says that event time reached `time` on an input.
-    fn on_watermark(&mut self, input: u32, time: i64) -> Result<(), TaskFailure>;
+    /// Says that event time reached `time` on all inputs, before the timers that this fires.
+    fn on_watermark(&mut self, time: i64) -> Result<(), TaskFailure>;
 
     /// Says that an input has ended.
     fn end_of_input(&mut self, input: u32) -> Result<(), TaskFailure>;

@@ -79,8 +79,8 @@ impl<H: Host> Operator<H> for WasmOperator<H> {
         self.call(|functions| Ok(&functions.on_timers), parameters)
     }
 
-    fn on_watermark(&mut self, input: u32, time: i64) -> Result<(), TaskFailure> {
-        self.call(|functions| Ok(&functions.on_watermark), (input, time))
+    fn on_watermark(&mut self, time: i64) -> Result<(), TaskFailure> {
+        self.call(|functions| Ok(&functions.on_watermark), (time,))
     }
 
     fn end_of_input(&mut self, input: u32) -> Result<(), TaskFailure> {

@@ -2076,6 +2076,10 @@ pub mod exports {
                     pub slot_sharing_group: ::core::option::Option<_rt::String>,
                     /// Subtasks `i` of all operators with the same constraint run in the same slot.
                     pub co_location: ::core::option::Option<_rt::String>,
+                    /// Set by operators that make watermarks, to milliseconds. The host forwards no watermark and no
+                    /// idleness that comes in to the outputs of the operator's chain, except the end of event time, and
+                    /// calls `operator.on-timers` without timers at this interval; 0: never. Absent: others make them.
+                    pub watermark_interval: ::core::option::Option<u32>,
                 }
                 impl ::core::fmt::Debug for OperatorSpec {
                     fn fmt(
@@ -2093,6 +2097,7 @@ pub mod exports {
                             .field("max-parallelism", &self.max_parallelism)
                             .field("slot-sharing-group", &self.slot_sharing_group)
                             .field("co-location", &self.co_location)
+                            .field("watermark-interval", &self.watermark_interval)
                             .finish()
                     }
                 }
@@ -2288,7 +2293,7 @@ pub mod exports {
                                 let len29 = vec29.len();
                                 let layout29 = _rt::alloc::Layout::from_size_align(
                                         vec29.len()
-                                            * (16 + 20 * ::core::mem::size_of::<*const u8>()),
+                                            * (24 + 20 * ::core::mem::size_of::<*const u8>()),
                                         ::core::mem::size_of::<*const u8>(),
                                     )
                                     .unwrap();
@@ -2300,7 +2305,7 @@ pub mod exports {
                                 }
                                 for (i, e) in vec29.into_iter().enumerate() {
                                     let base = result29
-                                        .add(i * (16 + 20 * ::core::mem::size_of::<*const u8>()));
+                                        .add(i * (24 + 20 * ::core::mem::size_of::<*const u8>()));
                                     {
                                         let OperatorSpec {
                                             id: id8,
@@ -2313,6 +2318,7 @@ pub mod exports {
                                             max_parallelism: max_parallelism8,
                                             slot_sharing_group: slot_sharing_group8,
                                             co_location: co_location8,
+                                            watermark_interval: watermark_interval8,
                                         } = e;
                                         *base.add(0).cast::<i32>() = _rt::as_i32(id8);
                                         let vec9 = (name8.into_bytes()).into_boxed_slice();
@@ -2640,6 +2646,21 @@ pub mod exports {
                                                     .cast::<u8>() = (0i32) as u8;
                                             }
                                         };
+                                        match watermark_interval8 {
+                                            Some(e) => {
+                                                *base
+                                                    .add(16 + 20 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (1i32) as u8;
+                                                *base
+                                                    .add(20 + 20 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<i32>() = _rt::as_i32(e);
+                                            }
+                                            None => {
+                                                *base
+                                                    .add(16 + 20 * ::core::mem::size_of::<*const u8>())
+                                                    .cast::<u8>() = (0i32) as u8;
+                                            }
+                                        };
                                     }
                                 }
                                 *ptr5
@@ -2755,7 +2776,7 @@ pub mod exports {
                                 let len43 = l4;
                                 for i in 0..len43 {
                                     let base = base43
-                                        .add(i * (16 + 20 * ::core::mem::size_of::<*const u8>()));
+                                        .add(i * (24 + 20 * ::core::mem::size_of::<*const u8>()));
                                     {
                                         let l5 = *base
                                             .add(::core::mem::size_of::<*const u8>())
@@ -2951,7 +2972,7 @@ pub mod exports {
                                 }
                                 _rt::cabi_dealloc(
                                     base43,
-                                    len43 * (16 + 20 * ::core::mem::size_of::<*const u8>()),
+                                    len43 * (24 + 20 * ::core::mem::size_of::<*const u8>()),
                                     ::core::mem::size_of::<*const u8>(),
                                 );
                                 let l44 = *arg0
@@ -3786,12 +3807,11 @@ pub mod exports {
                 #[doc(hidden)]
                 #[allow(non_snake_case, unused_unsafe)]
                 pub unsafe fn _export_on_watermark_cabi<T_: Guest>(
-                    arg0: i32,
-                    arg1: i64,
+                    arg0: i64,
                 ) -> *mut u8 {
                     unsafe {
                         #[cfg(target_arch = "wasm32")] _rt::run_ctors_once();
-                        let result0 = { T_::on_watermark(arg0 as u32, arg1) };
+                        let result0 = { T_::on_watermark(arg0) };
                         let ptr1 = (&raw mut _RET_AREA.0).cast::<u8>();
                         match result0 {
                             Ok(_) => {
@@ -4493,7 +4513,8 @@ pub mod exports {
                         input: u32,
                         records: Batch,
                     ) -> ::core::result::Result<(), Failure>;
-                    /// Fires timers: element `i` of each list is one timer, in ascending order of time.
+                    /// Fires timers: element `i` of each list is one timer, in ascending order of time. Without timers, in
+                    /// the domain `processing`, it is a probe (`job.operator-spec.watermark-interval`).
                     #[allow(async_fn_in_trait)]
                     fn on_timers(
                         domain: TimeDomain,
@@ -4501,13 +4522,10 @@ pub mod exports {
                         keys: Blobs,
                         namespaces: Blobs,
                     ) -> ::core::result::Result<(), Failure>;
-                    /// Says that no record with a timestamp at or below `time` follows on this input. The host calls
-                    /// it before it forwards the watermark, after the timers that the watermark fires.
+                    /// Says that no record with a timestamp at or below `time` follows on any input. The host calls it
+                    /// before the timers that the watermark fires, and after these it forwards the watermark.
                     #[allow(async_fn_in_trait)]
-                    fn on_watermark(
-                        input: u32,
-                        time: i64,
-                    ) -> ::core::result::Result<(), Failure>;
+                    fn on_watermark(time: i64) -> ::core::result::Result<(), Failure>;
                     /// Writes all cached keyed state to the host, then returns the operator state. What was emitted
                     /// before belongs to the checkpoint, what is emitted later does not.
                     #[allow(async_fn_in_trait)]
@@ -4568,9 +4586,9 @@ pub mod exports {
                         $($path_to_types)*:: __post_return_on_timers::<$ty > (arg0) } }
                         #[unsafe (export_name =
                         "wasmill:dataflow/operator@0.1.0#on-watermark")] unsafe extern
-                        "C" fn export_on_watermark(arg0 : i32, arg1 : i64,) -> * mut u8 {
-                        unsafe { $($path_to_types)*:: _export_on_watermark_cabi::<$ty >
-                        (arg0, arg1) } } #[unsafe (export_name =
+                        "C" fn export_on_watermark(arg0 : i64,) -> * mut u8 { unsafe {
+                        $($path_to_types)*:: _export_on_watermark_cabi::<$ty > (arg0) } }
+                        #[unsafe (export_name =
                         "cabi_post_wasmill:dataflow/operator@0.1.0#on-watermark")] unsafe
                         extern "C" fn _post_return_on_watermark(arg0 : * mut u8,) {
                         unsafe { $($path_to_types)*:: __post_return_on_watermark::<$ty >
@@ -4807,9 +4825,9 @@ macro_rules! __export_bundle_with_sources_impl {
         (link_section =
         "component-type:wit-bindgen:0.63.0:wasmill:dataflow@0.1.0:bundle-with-sources:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3059] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 3072] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9\x16\x01A\x02\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf6\x16\x01A\x02\x01\
 A\x15\x01B\x10\x01px\x01py\x01p}\x01r\x04\x0atimestamps\0\x06hashes\x01\x04ends\x01\
 \x04data\x02\x04\0\x05batch\x03\0\x03\x01r\x02\x04ends\x01\x04data\x02\x04\0\x05\
 blobs\x03\0\x05\x01p\x7f\x01r\x02\x07present\x07\x06values\x06\x04\0\x0eoptional\
@@ -4850,34 +4868,34 @@ ss\x01p\0\x01r\x02\x04names\x07options\x01\x04\0\x09connector\x03\0\x02\x01q\x04
 \x04\0\x08chaining\x03\0\x06\x01m\x08\x05value\x04list\x03map\x08reducing\x0bagg\
 regating\x0doperator-list\x0eoperator-union\x09broadcast\x04\0\x0astate-kind\x03\
 \0\x08\x01kw\x01ks\x01r\x05\x02idy\x04names\x04kind\x09\x03ttl\x0a\x06schema\x0b\
-\x04\0\x0astate-spec\x03\0\x0c\x01p\x0d\x01ky\x01r\x0a\x02idy\x04names\x04kind\x05\
+\x04\0\x0astate-spec\x03\0\x0c\x01p\x0d\x01ky\x01r\x0b\x02idy\x04names\x04kind\x05\
 \x08chaining\x07\x06states\x0e\x03uid\x0b\x0bparallelism\x0f\x0fmax-parallelism\x0f\
-\x12slot-sharing-group\x0b\x0bco-location\x0b\x04\0\x0doperator-spec\x03\0\x10\x01\
-m\x08\x07forward\x04hash\x09rebalance\x07rescale\x07shuffle\x09broadcast\x06glob\
-al\x06custom\x04\0\x0cpartitioning\x03\0\x12\x01r\x06\x08upstreamy\x06outputy\x0a\
-downstreamy\x05inputy\x0cpartitioning\x13\x06formats\x04\0\x04edge\x03\0\x14\x01\
-p\x11\x01p\x15\x01r\x04\x04names\x09operators\x16\x05edges\x17\x0bparallelism\x0f\
-\x04\0\x09job-graph\x03\0\x18\x01ps\x01j\x01\x19\x01s\x01@\x01\x04args\x1a\0\x1b\
-\x04\0\x08describe\x01\x1c\x04\0\x1awasmill:dataflow/job@0.1.0\x05\x0b\x01B(\x02\
-\x03\x02\x01\x01\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x03\x04\0\x05blobs\x03\0\
-\x02\x02\x03\x02\x01\x09\x04\0\x07failure\x03\0\x04\x02\x03\x02\x01\x06\x04\0\x0b\
-time-domain\x03\0\x06\x01r\x02\x04edgey\x08channelsy\x04\0\x0boutput-edge\x03\0\x08\
-\x01m\x02\x04fail\x04skip\x04\0\x11bad-record-policy\x03\0\x0a\x01r\x03\x08opera\
-tory\x05statey\x05items\x03\x04\0\x0eoperator-state\x03\0\x0c\x01ps\x01py\x01p\x09\
-\x01p\x0d\x01r\x0f\x03jobs\x04args\x0e\x09operators\x0f\x06inputs\x0f\x07outputs\
-\x10\x07subtasky\x0bparallelismy\x0fmax-parallelismy\x07attempty\x08restored\x11\
-\x0fhas-keyed-state\x7f\x0bcache-bytesw\x0bbatch-bytesy\x10max-record-bytesy\x0d\
-on-bad-record\x0b\x04\0\x0ctask-context\x03\0\x12\x01j\0\x01\x05\x01@\x01\x07con\
-text\x13\0\x14\x04\0\x04open\x01\x15\x01@\x02\x05inputy\x07records\x01\0\x14\x04\
-\0\x07process\x01\x16\x01px\x01@\x04\x06domain\x07\x05times\x17\x04keys\x03\x0an\
-amespaces\x03\0\x14\x04\0\x09on-timers\x01\x18\x01@\x02\x05inputy\x04timex\0\x14\
-\x04\0\x0con-watermark\x01\x19\x01j\x01\x11\x01\x05\x01@\x01\x0acheckpointw\0\x1a\
-\x04\0\x08snapshot\x01\x1b\x01@\x01\x0acheckpointw\0\x14\x04\0\x13checkpoint-com\
-plete\x01\x1c\x04\0\x12checkpoint-aborted\x01\x1c\x01@\x01\x05inputy\0\x14\x04\0\
-\x0cend-of-input\x01\x1d\x01@\0\x01\0\x04\0\x05close\x01\x1e\x04\0\x1fwasmill:da\
-taflow/operator@0.1.0\x05\x0c\x04\0*wasmill:dataflow/bundle-with-sources@0.1.0\x04\
-\0\x0b\x19\x01\0\x13bundle-with-sources\x03\0\0\0G\x09producers\x01\x0cprocessed\
--by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
+\x12slot-sharing-group\x0b\x0bco-location\x0b\x12watermark-interval\x0f\x04\0\x0d\
+operator-spec\x03\0\x10\x01m\x08\x07forward\x04hash\x09rebalance\x07rescale\x07s\
+huffle\x09broadcast\x06global\x06custom\x04\0\x0cpartitioning\x03\0\x12\x01r\x06\
+\x08upstreamy\x06outputy\x0adownstreamy\x05inputy\x0cpartitioning\x13\x06formats\
+\x04\0\x04edge\x03\0\x14\x01p\x11\x01p\x15\x01r\x04\x04names\x09operators\x16\x05\
+edges\x17\x0bparallelism\x0f\x04\0\x09job-graph\x03\0\x18\x01ps\x01j\x01\x19\x01\
+s\x01@\x01\x04args\x1a\0\x1b\x04\0\x08describe\x01\x1c\x04\0\x1awasmill:dataflow\
+/job@0.1.0\x05\x0b\x01B(\x02\x03\x02\x01\x01\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\
+\x03\x04\0\x05blobs\x03\0\x02\x02\x03\x02\x01\x09\x04\0\x07failure\x03\0\x04\x02\
+\x03\x02\x01\x06\x04\0\x0btime-domain\x03\0\x06\x01r\x02\x04edgey\x08channelsy\x04\
+\0\x0boutput-edge\x03\0\x08\x01m\x02\x04fail\x04skip\x04\0\x11bad-record-policy\x03\
+\0\x0a\x01r\x03\x08operatory\x05statey\x05items\x03\x04\0\x0eoperator-state\x03\0\
+\x0c\x01ps\x01py\x01p\x09\x01p\x0d\x01r\x0f\x03jobs\x04args\x0e\x09operators\x0f\
+\x06inputs\x0f\x07outputs\x10\x07subtasky\x0bparallelismy\x0fmax-parallelismy\x07\
+attempty\x08restored\x11\x0fhas-keyed-state\x7f\x0bcache-bytesw\x0bbatch-bytesy\x10\
+max-record-bytesy\x0don-bad-record\x0b\x04\0\x0ctask-context\x03\0\x12\x01j\0\x01\
+\x05\x01@\x01\x07context\x13\0\x14\x04\0\x04open\x01\x15\x01@\x02\x05inputy\x07r\
+ecords\x01\0\x14\x04\0\x07process\x01\x16\x01px\x01@\x04\x06domain\x07\x05times\x17\
+\x04keys\x03\x0anamespaces\x03\0\x14\x04\0\x09on-timers\x01\x18\x01@\x01\x04time\
+x\0\x14\x04\0\x0con-watermark\x01\x19\x01j\x01\x11\x01\x05\x01@\x01\x0acheckpoin\
+tw\0\x1a\x04\0\x08snapshot\x01\x1b\x01@\x01\x0acheckpointw\0\x14\x04\0\x13checkp\
+oint-complete\x01\x1c\x04\0\x12checkpoint-aborted\x01\x1c\x01@\x01\x05inputy\0\x14\
+\x04\0\x0cend-of-input\x01\x1d\x01@\0\x01\0\x04\0\x05close\x01\x1e\x04\0\x1fwasm\
+ill:dataflow/operator@0.1.0\x05\x0c\x04\0*wasmill:dataflow/bundle-with-sources@0\
+.1.0\x04\0\x0b\x19\x01\0\x13bundle-with-sources\x03\0\0\0G\x09producers\x01\x0cp\
+rocessed-by\x02\x0dwit-component\x070.262.0\x10wit-bindgen-rust\x060.63.0";
         };
     };
 }

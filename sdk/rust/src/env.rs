@@ -236,6 +236,7 @@ impl Env {
             max_parallelism: None,
             slot_sharing_group: None,
             co_location: None,
+            watermark_interval: None,
         });
         id
     }

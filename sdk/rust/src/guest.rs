@@ -5,10 +5,9 @@
 use std::cell::RefCell;
 
 use crate::env::Main;
-use crate::host::{
-    Batch, Blobs, Failure, Level, OperatorState, PollStatus, TaskContext, TimeDomain,
-};
+use crate::host::{Batch, Blobs, Failure, Level, OperatorState, PollStatus, TaskContext};
 use crate::runtime::{News, Runtime};
+use crate::timers::TimeDomain;
 
 thread_local! {
     static RUNTIME: RefCell<Option<Runtime>> = const { RefCell::new(None) };
@@ -49,13 +48,18 @@ pub fn process(input: u32, records: &Batch) -> Result<(), Failure> {
 }
 
 /// See `operator.on-timers`.
-pub fn on_timers(domain: TimeDomain, times: &[i64]) -> Result<(), Failure> {
-    with(|runtime| runtime.on_timers(domain, times))
+pub fn on_timers(
+    domain: TimeDomain,
+    times: &[i64],
+    keys: &Blobs,
+    namespaces: &Blobs,
+) -> Result<(), Failure> {
+    with(|runtime| runtime.on_timers(domain, times, keys, namespaces))
 }
 
 /// See `operator.on-watermark`.
-pub fn on_watermark(input: u32, time: i64) -> Result<(), Failure> {
-    with(|runtime| runtime.on_watermark(input, time))
+pub fn on_watermark(time: i64) -> Result<(), Failure> {
+    with(|runtime| runtime.on_watermark(time))
 }
 
 /// See `operator.snapshot`.
@@ -149,13 +153,13 @@ macro_rules! export_job {
                 fn on_timers(
                     domain: operator::TimeDomain,
                     times: ::std::vec::Vec<i64>,
-                    _keys: operator::Blobs,
-                    _namespaces: operator::Blobs,
+                    keys: operator::Blobs,
+                    namespaces: operator::Blobs,
                 ) -> Outcome {
-                    $crate::guest::on_timers(domain, &times)
+                    $crate::guest::on_timers(domain, &times, &keys, &namespaces)
                 }
-                fn on_watermark(input: u32, time: i64) -> Outcome {
-                    $crate::guest::on_watermark(input, time)
+                fn on_watermark(time: i64) -> Outcome {
+                    $crate::guest::on_watermark(time)
                 }
                 fn snapshot(_checkpoint: u64) -> Outcome<::std::vec::Vec<operator::OperatorState>> {
                     $crate::guest::snapshot()

@@ -9,13 +9,12 @@ pub use crate::bindings::exports::wasmill::dataflow::operator::{
 pub use crate::bindings::exports::wasmill::dataflow::source::PollStatus;
 pub use crate::bindings::wasmill::dataflow::context::Level;
 pub use crate::bindings::wasmill::dataflow::state::{ChangeKind, Changes, Page};
-pub(crate) use crate::bindings::wasmill::dataflow::types::TimeDomain;
 pub use crate::bindings::wasmill::dataflow::types::{
-    BadRecord, Batch, Blobs, Failure, OptionalBlobs,
+    BadRecord, Batch, Blobs, Failure, OptionalBlobs, TimeDomain,
 };
 
 #[cfg(target_arch = "wasm32")]
-use crate::bindings::wasmill::dataflow::{context, output, state};
+use crate::bindings::wasmill::dataflow::{context, output, state, timers};
 
 /// The host's clock, in milliseconds since the Unix epoch.
 pub fn now() -> i64 {
@@ -38,6 +37,34 @@ pub(crate) fn emit(output: u32, records: &Batch) {
     output::emit(output, records);
     #[cfg(not(target_arch = "wasm32"))]
     crate::native::with_host(|host| host.emit(output, records));
+}
+
+pub(crate) fn emit_watermark(time: i64) {
+    #[cfg(target_arch = "wasm32")]
+    output::emit_watermark(time);
+    #[cfg(not(target_arch = "wasm32"))]
+    crate::native::with_host(|host| host.emit_watermark(time));
+}
+
+pub(crate) fn mark_idle() {
+    #[cfg(target_arch = "wasm32")]
+    output::mark_idle();
+    #[cfg(not(target_arch = "wasm32"))]
+    crate::native::with_host(|host| host.mark_idle());
+}
+
+pub(crate) fn register_timers(domain: TimeDomain, times: &[i64], keys: &Blobs, namespaces: &Blobs) {
+    #[cfg(target_arch = "wasm32")]
+    timers::register(domain, times, keys, namespaces);
+    #[cfg(not(target_arch = "wasm32"))]
+    crate::native::with_host(|host| host.register_timers(domain, times, keys, namespaces));
+}
+
+pub(crate) fn delete_timers(domain: TimeDomain, times: &[i64], keys: &Blobs, namespaces: &Blobs) {
+    #[cfg(target_arch = "wasm32")]
+    timers::delete(domain, times, keys, namespaces);
+    #[cfg(not(target_arch = "wasm32"))]
+    crate::native::with_host(|host| host.delete_timers(domain, times, keys, namespaces));
 }
 
 pub(crate) fn state_get(state: u32, keys: &Blobs, sub_keys: &Blobs) -> OptionalBlobs {

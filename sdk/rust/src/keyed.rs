@@ -18,13 +18,14 @@ use crate::bindings::exports::wasmill::dataflow::job::{OperatorKind, Partitionin
 use crate::codec::{Record, from_postcard, to_postcard};
 use crate::emit::Spread;
 use crate::env::{Env, Port};
-use crate::host::{Batch, OperatorState};
+use crate::host::{Batch, Blobs, Failure, OperatorState, blobs_iter};
 use crate::pipe::{BoxDown, Down, End, Leg, Node, OperatorPipe, Pipe, Upstream};
 use crate::process::KeyedContext;
 use crate::reader::for_each_of;
-use crate::runtime::{Input, News, Scope, Shared, Snapshot};
+use crate::runtime::{FireTimers, Input, NO_TIMESTAMP, News, Scope, Shared, Snapshot};
 use crate::state::{KeyCache, KeyedStates};
 use crate::stream::{Collector, Stream};
+use crate::timers::{Fired, TimeDomain, Timer};
 
 mod logic;
 
@@ -247,7 +248,15 @@ impl<T: Record, U: Upstream<T>, S: KeySelector<T>> KeyedStream<T, U, S> {
         self.operator("Process", |states| ProcessingWith::new(setup(states)))
     }
 
-    fn operator<L>(self, name: &str, make: impl FnOnce(&mut KeyedStates) -> L) -> Keyed<T, S, L>
+    pub(crate) fn env(&self) -> &Env {
+        &self.env
+    }
+
+    pub(crate) fn operator<L>(
+        self,
+        name: &str,
+        make: impl FnOnce(&mut KeyedStates) -> L,
+    ) -> Keyed<T, S, L>
     where
         L: KeyedLogic<T, S::Owned>,
     {
@@ -315,6 +324,7 @@ where
         for leg in &self.legs {
             scope.add_input(leg.edge(), Box::new(KeyedInput(Rc::clone(&core))));
         }
+        scope.set_timers(Box::new(KeyedInput(Rc::clone(&core))));
         scope.add_snapshot(Box::new(KeyedInput(core)));
     }
 
@@ -375,7 +385,7 @@ where
                 self.process_fetched(batch, group);
             }
             if let Err(problem) = self.cache.trim() {
-                self.shared.fail(crate::host::Failure::Other(problem));
+                self.shared.fail(Failure::Other(problem));
             }
         }
     }
@@ -439,7 +449,7 @@ where
             }
         });
         if let Err(problem) = cache.prefetch(pending.iter().map(|pending| pending.slot)) {
-            shared.fail(crate::host::Failure::Other(problem));
+            shared.fail(Failure::Other(problem));
         }
         for Pending {
             record,
@@ -464,6 +474,64 @@ where
     }
 }
 
+impl<T, S, L, D> KeyedCore<T, S, L, D>
+where
+    T: Record,
+    S: KeySelector<T>,
+    L: KeyedLogic<T, S::Owned>,
+    D: Down<L::Out>,
+{
+    /// Works in groups, as [`KeyedCore::process`] does.
+    fn fire(
+        &mut self,
+        domain: TimeDomain,
+        times: &[i64],
+        keys: &Blobs,
+        namespaces: &Blobs,
+    ) -> Result<(), String> {
+        let timers = times
+            .iter()
+            .zip(blobs_iter(keys))
+            .zip(blobs_iter(namespaces));
+        let mut timers = timers.peekable();
+        let mut group = Vec::new();
+        while timers.peek().is_some() && !self.shared.has_failed() {
+            for ((&time, key), namespace) in timers.by_ref().take(self.cache.group()) {
+                let key: S::Owned = from_postcard(key)?;
+                let slot = self.cache.slot::<S::Owned>(None, &key);
+                let timer = Timer { domain, time };
+                group.push((slot, Fired { timer, namespace }));
+            }
+            if !self.cache.is_complete() {
+                self.cache.prefetch(group.iter().map(|(slot, _)| *slot))?;
+            }
+            for (slot, fired) in group.drain(..) {
+                if self.shared.has_failed() {
+                    break;
+                }
+                self.fire_one(slot, fired);
+            }
+            self.cache.trim()?;
+        }
+        Ok(())
+    }
+
+    fn fire_one(&mut self, slot: u32, fired: Fired<'_>) {
+        // What a timer of processing time emits has no event time (semantics §2.7).
+        let timestamp = match fired.timer.domain {
+            TimeDomain::Event => fired.timer.time,
+            TimeDomain::Processing => NO_TIMESTAMP,
+        };
+        self.shared.set_timestamp(timestamp);
+        let (operator, shared) = (self.operator, &self.shared);
+        let (logic, down) = (&mut self.logic, &mut self.down);
+        self.cache.with_key(slot, |key| {
+            let mut cx = KeyedContext::new(shared, operator, key);
+            logic.timer(fired, &mut cx, shared, down);
+        });
+    }
+}
+
 struct KeyedInput<T, S: KeySelector<T>, L, D>(Rc<RefCell<KeyedCore<T, S, L, D>>>);
 
 impl<T, S, L, D> Input for KeyedInput<T, S, L, D>
@@ -475,6 +543,21 @@ where
 {
     fn process(&mut self, batch: &Batch) {
         self.0.borrow_mut().process(batch);
+    }
+}
+
+impl<T, S, L, D> FireTimers for KeyedInput<T, S, L, D>
+where
+    T: Record,
+    S: KeySelector<T>,
+    L: KeyedLogic<T, S::Owned>,
+    D: Down<L::Out>,
+{
+    fn fire(&mut self, domain: TimeDomain, times: &[i64], keys: &Blobs, namespaces: &Blobs) {
+        let mut core = self.0.borrow_mut();
+        if let Err(problem) = core.fire(domain, times, keys, namespaces) {
+            core.shared.fail(Failure::Other(problem));
+        }
     }
 }
 

@@ -72,6 +72,10 @@ pub mod state;
 pub mod stream;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+pub mod time;
+pub mod timers;
+pub mod watermark;
+pub mod window;
 
 pub use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 pub use codec::{Decode, Encode, Record};
@@ -82,13 +86,15 @@ pub use keyed::{Aggregate, Count, Key, KeyedProcess, KeyedStream};
 pub use process::{Context as ProcessContext, KeyedContext, Process, SideOutput};
 pub use source::{Generate, GuestSource, Poll, generate};
 pub use stream::{BoxStream, Collector, GuestSink, SinkHandle, Stream};
+pub use timers::{TimeDomain, Timer};
 pub use wasmill_macros::job;
+pub use watermark::{WatermarkGenerator, WatermarkStrategy};
 
 /// What a program usually needs.
 pub mod prelude {
     pub use crate::{
         Aggregate, Blackhole, Context as _, Count, Datagen, Env, File, Print, Result, Socket,
-        Stream, bail, ensure, generate,
+        Stream, WatermarkStrategy, bail, ensure, generate,
     };
     pub use serde::{Deserialize, Serialize};
 }

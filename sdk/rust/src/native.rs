@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use crate::env::Main;
 pub use crate::host::{
     BadRecord, BadRecordPolicy, Batch, Blobs, ChangeKind, Changes, Failure, Level, OperatorState,
-    OptionalBlobs, OutputEdge, Page, PollStatus, TaskContext,
+    OptionalBlobs, OutputEdge, Page, PollStatus, TaskContext, TimeDomain,
 };
 use crate::runtime::{News, Runtime};
 
@@ -21,6 +21,26 @@ use crate::runtime::{News, Runtime};
 pub trait Host: Any {
     /// See `output.emit`.
     fn emit(&mut self, output: u32, records: &Batch);
+    /// See `output.emit-watermark`.
+    fn emit_watermark(&mut self, time: i64);
+    /// See `output.mark-idle`.
+    fn mark_idle(&mut self);
+    /// See `timers.register`.
+    fn register_timers(
+        &mut self,
+        domain: TimeDomain,
+        times: &[i64],
+        keys: &Blobs,
+        namespaces: &Blobs,
+    );
+    /// See `timers.delete`.
+    fn delete_timers(
+        &mut self,
+        domain: TimeDomain,
+        times: &[i64],
+        keys: &Blobs,
+        namespaces: &Blobs,
+    );
     /// See `state.get`.
     fn state_get(&mut self, state: u32, keys: &Blobs, sub_keys: &Blobs) -> OptionalBlobs;
     /// See `state.write`.
@@ -99,8 +119,22 @@ impl Instance {
     }
 
     /// See `operator.on-watermark`.
-    pub fn on_watermark(&mut self, input: u32, time: i64) -> Result<(), Failure> {
-        lent(&mut self.host, || self.runtime.on_watermark(input, time))
+    pub fn on_watermark(&mut self, time: i64) -> Result<(), Failure> {
+        lent(&mut self.host, || self.runtime.on_watermark(time))
+    }
+
+    /// See `operator.on-timers`.
+    pub fn on_timers(
+        &mut self,
+        domain: TimeDomain,
+        times: &[i64],
+        keys: &Blobs,
+        namespaces: &Blobs,
+    ) -> Result<(), Failure> {
+        let runtime = &mut self.runtime;
+        lent(&mut self.host, || {
+            runtime.on_timers(domain, times, keys, namespaces)
+        })
     }
 
     /// See `operator.end-of-input`.

@@ -6,12 +6,14 @@ use std::rc::Rc;
 
 use anyhow::{Result, anyhow};
 
-use crate::codec::Record;
+use crate::codec::{Record, to_postcard};
 use crate::env::Env;
 use crate::host::OperatorState;
+use crate::keyed::Key;
 use crate::pipe::{Down, Node, Outlet, Pipe, Stage};
 use crate::runtime::{NO_TIMESTAMP, News, Scope, Shared, Snapshot};
 use crate::stream::Collector;
+use crate::timers::{TimeDomain, Timer};
 
 /// What a process function can ask about the record it processes.
 #[derive(Clone, Copy)]
@@ -38,6 +40,13 @@ impl<'a> Context<'a> {
     #[inline]
     pub fn timestamp(&self) -> Option<i64> {
         Some(self.shared.timestamp()).filter(|timestamp| *timestamp != NO_TIMESTAMP)
+    }
+
+    /// How far event time has come at the inputs of the operator's chain, in milliseconds since the epoch;
+    /// `i64::MIN` at the start, `i64::MAX` at the end.
+    #[inline]
+    pub fn watermark(&self) -> i64 {
+        self.shared.watermark()
     }
 
     /// The host's clock, in milliseconds since the epoch.
@@ -91,6 +100,27 @@ impl<'a, K> KeyedContext<'a, K> {
     #[inline]
     pub fn key(&self) -> &'a K {
         self.key
+    }
+}
+
+impl<K: Key> KeyedContext<'_, K> {
+    /// Has the operator called when event time, or the clock, reaches `time`, in milliseconds since the
+    /// epoch, for the current key.
+    ///
+    /// Registering a timer twice fires it once. One whose time has passed fires at the next opportunity: of
+    /// event time with the next watermark (semantics §2.2).
+    pub fn register_timer(&self, domain: TimeDomain, time: i64) {
+        self.timer(Timer { domain, time }, false);
+    }
+
+    /// Deletes a timer of the current key, if there is one.
+    pub fn delete_timer(&self, domain: TimeDomain, time: i64) {
+        self.timer(Timer { domain, time }, true);
+    }
+
+    fn timer(&self, timer: Timer, deletes: bool) {
+        let key = |out: &mut Vec<u8>| to_postcard(self.key, out);
+        self.context.shared.timer(timer, deletes, key, &[]);
     }
 }
 

@@ -11,8 +11,10 @@ use crate::emit::OutputBuffer;
 use crate::env::{Env, Main};
 use crate::host::{
     self, BadRecord, BadRecordPolicy, Batch, Blobs, Failure, OperatorState, OutputEdge, PollStatus,
-    TaskContext, TimeDomain,
+    TaskContext,
 };
+use crate::timers::{PendingTimers, TimeDomain, Timer};
+use crate::watermark::{Makers, Said};
 
 /// The timestamp of a record that has none.
 pub(crate) const NO_TIMESTAMP: i64 = i64::MIN;
@@ -24,6 +26,14 @@ pub(crate) type AtEnd = Box<dyn FnMut()>;
 pub(crate) trait Input {
     fn process(&mut self, batch: &Batch);
 }
+
+/// A keyed operator whose timers fire.
+pub(crate) trait FireTimers {
+    fn fire(&mut self, domain: TimeDomain, times: &[i64], keys: &Blobs, namespaces: &Blobs);
+}
+
+/// An operator that is probed from time to time.
+pub(crate) type Probe = Box<dyn FnMut()>;
 
 /// Something that makes the records of a guest source.
 pub(crate) trait SourceDriver {
@@ -60,6 +70,10 @@ pub struct Shared {
     failure: RefCell<Option<Failure>>,
     skip_bad_records: bool,
     bad_records: Cell<u64>,
+    late_records: Cell<u64>,
+    /// How far event time has come at the inputs.
+    watermark: Cell<i64>,
+    timers: RefCell<PendingTimers>,
     /// The edges that leave this subtask and where they go, for people; known once all is built.
     targets: RefCell<Vec<(u32, String)>>,
 }
@@ -73,6 +87,26 @@ impl Shared {
     #[inline]
     pub(crate) fn set_timestamp(&self, timestamp: i64) {
         self.timestamp.set(timestamp);
+    }
+
+    /// How far event time has come at the inputs; `i64::MIN` at the start.
+    #[inline]
+    pub(crate) fn watermark(&self) -> i64 {
+        self.watermark.get()
+    }
+
+    /// Registers or deletes a timer; `key` appends the encoded key.
+    pub(crate) fn timer(
+        &self,
+        timer: Timer,
+        deletes: bool,
+        key: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
+        namespace: &[u8],
+    ) {
+        let mut timers = self.timers.borrow_mut();
+        if let Err(problem) = timers.add(timer, deletes, key, namespace) {
+            self.fail(Failure::Other(problem));
+        }
     }
 
     /// Says which record of the batch is being processed.
@@ -104,6 +138,12 @@ impl Shared {
                 message,
             }));
         }
+    }
+
+    /// A record came too late for all its windows.
+    #[cold]
+    pub(crate) fn dropped_late(&self) {
+        self.late_records.set(self.late_records.get() + 1);
     }
 
     /// The job's own code made a record that cannot leave on an edge. That is no bad record: the one
@@ -144,6 +184,9 @@ struct Parts {
     outputs: RefCell<Vec<Option<Rc<RefCell<OutputBuffer>>>>>,
     ends: RefCell<Vec<(u32, AtEnd)>>,
     snapshots: RefCell<Vec<Box<dyn Snapshot>>>,
+    timers: RefCell<Option<Box<dyn FireTimers>>>,
+    probes: RefCell<Vec<Probe>>,
+    makers: RefCell<Makers>,
     source: RefCell<Option<(u32, Box<dyn SourceDriver>)>>,
 }
 
@@ -156,6 +199,9 @@ impl Scope {
             failure: RefCell::new(None),
             skip_bad_records: context.on_bad_record == BadRecordPolicy::Skip,
             bad_records: Cell::new(0),
+            late_records: Cell::new(0),
+            watermark: Cell::new(i64::MIN),
+            timers: RefCell::new(PendingTimers::new()),
             targets: RefCell::default(),
         };
         Self(Rc::new(Parts {
@@ -165,6 +211,9 @@ impl Scope {
             outputs: RefCell::new(context.outputs.iter().map(|_| None).collect()),
             ends: RefCell::new(Vec::new()),
             snapshots: RefCell::new(Vec::new()),
+            timers: RefCell::new(None),
+            probes: RefCell::new(Vec::new()),
+            makers: RefCell::default(),
             source: RefCell::new(None),
             context,
         }))
@@ -241,6 +290,49 @@ impl Scope {
         self.0.snapshots.borrow_mut().push(snapshot);
     }
 
+    /// Registers the keyed operator.
+    pub(crate) fn set_timers(&self, timers: Box<dyn FireTimers>) {
+        *self.0.timers.borrow_mut() = Some(timers);
+    }
+
+    /// Registers an operator that is to be probed.
+    pub(crate) fn add_probe(&self, probe: Probe) {
+        self.0.probes.borrow_mut().push(probe);
+    }
+
+    /// Registers an operator that makes watermarks; its number.
+    pub(crate) fn add_maker(&self) -> usize {
+        self.0.makers.borrow_mut().add()
+    }
+
+    /// An operator has made a watermark.
+    pub(crate) fn made_watermark(&self, maker: usize, time: i64) {
+        let said = self.0.makers.borrow_mut().watermark(maker, time);
+        self.say(said);
+    }
+
+    /// An operator has had no records for long, or has some again.
+    pub(crate) fn set_idle(&self, maker: usize, is_idle: bool) {
+        let said = self.0.makers.borrow_mut().set_idle(maker, is_idle);
+        self.say(said);
+    }
+
+    /// Records that were emitted before come first.
+    fn say(&self, said: Option<Said>) {
+        let Some(said) = said else { return };
+        self.flush();
+        match said {
+            Said::Watermark(time) => host::emit_watermark(time),
+            Said::Idle => host::mark_idle(),
+        }
+    }
+
+    fn flush(&self) {
+        let outputs = self.0.outputs.borrow();
+        let outputs = outputs.iter().flatten();
+        outputs.for_each(|output| output.borrow_mut().flush());
+    }
+
     /// Registers a source operator, if it runs here.
     pub(crate) fn add_source(&self, operator: u32, source: Box<dyn SourceDriver>) {
         if self.has(operator) {
@@ -253,9 +345,10 @@ impl Scope {
 pub(crate) struct Runtime {
     scope: Scope,
     inputs: Vec<Option<Box<dyn Input>>>,
-    outputs: Vec<Rc<RefCell<OutputBuffer>>>,
     ends: Vec<(u32, AtEnd)>,
     snapshots: Vec<Box<dyn Snapshot>>,
+    timers: Option<Box<dyn FireTimers>>,
+    probes: Vec<Probe>,
     source: Option<Box<dyn SourceDriver>>,
     open_inputs: usize,
 }
@@ -275,8 +368,8 @@ impl Runtime {
                 "nothing reads edge {edge}; the program must build the same graph each time"
             )));
         }
-        let outputs = parts.outputs.take();
-        if let Some(index) = outputs.iter().position(Option::is_none) {
+        let missing = parts.outputs.borrow().iter().position(Option::is_none);
+        if let Some(index) = missing {
             let edge = parts.context.outputs[index].edge;
             return Err(Failure::Other(format!(
                 "nothing writes edge {edge}; the program must build the same graph each time"
@@ -297,9 +390,10 @@ impl Runtime {
         ends.sort_by_key(|(operator, _)| *operator);
         let runtime = Self {
             inputs,
-            outputs: outputs.into_iter().flatten().collect(),
             ends,
             snapshots: parts.snapshots.take(),
+            timers: parts.timers.take(),
+            probes: parts.probes.take(),
             source: parts.source.take().map(|(_, source)| source),
             open_inputs,
             scope,
@@ -325,20 +419,39 @@ impl Runtime {
         self.finish_call()
     }
 
-    pub(crate) fn on_timers(&self, domain: TimeDomain, times: &[i64]) -> Result<(), Failure> {
-        let (count, operators) = (times.len(), &self.scope.context().operators);
-        Err(Failure::Other(format!(
-            "{count} {domain:?} timers of operators {operators:?} fired that nobody registered"
-        )))
+    /// Without timers it is a probe.
+    pub(crate) fn on_timers(
+        &mut self,
+        domain: TimeDomain,
+        times: &[i64],
+        keys: &Blobs,
+        namespaces: &Blobs,
+    ) -> Result<(), Failure> {
+        if times.is_empty() {
+            self.scope.0.shared.set_timestamp(NO_TIMESTAMP);
+            self.probes.iter_mut().for_each(|probe| probe());
+            return self.finish_call();
+        }
+        if keys.ends.len() != times.len() || namespaces.ends.len() != times.len() {
+            let (times, keys, namespaces) = (times.len(), keys.ends.len(), namespaces.ends.len());
+            return Err(Failure::Other(format!(
+                "{times} timers came with {keys} keys and {namespaces} namespaces"
+            )));
+        }
+        let Some(timers) = &mut self.timers else {
+            let operators = &self.scope.context().operators;
+            return Err(Failure::Other(format!(
+                "timers fired, and none of the operators {operators:?} has keyed state"
+            )));
+        };
+        timers.fire(domain, times, keys, namespaces);
+        self.finish_call()
     }
 
-    /// Event time drives no operator of this SDK by itself: the host forwards the watermark.
-    pub(crate) fn on_watermark(&self, input: u32, _time: i64) -> Result<(), Failure> {
-        // A chain that starts with a source of its own has the input 0 too.
-        if (input as usize) < self.inputs.len().max(1) {
-            return Ok(());
-        }
-        Err(Failure::Other(format!("there is no input {input}")))
+    pub(crate) fn on_watermark(&self, time: i64) -> Result<(), Failure> {
+        let watermark = &self.scope.0.shared.watermark;
+        watermark.set(watermark.get().max(time));
+        self.finish_call()
     }
 
     pub(crate) fn end_of_input(&mut self, _input: u32) -> Result<(), Failure> {
@@ -388,11 +501,15 @@ impl Runtime {
     fn finish_call(&self) -> Result<(), Failure> {
         let shared = &self.scope.0.shared;
         shared.take_failure()?;
-        self.outputs
-            .iter()
-            .for_each(|output| output.borrow_mut().flush());
-        if shared.bad_records.get() > 0 {
-            host::counter_add("numBadRecords", shared.bad_records.replace(0));
+        self.scope.flush();
+        shared.timers.borrow_mut().flush();
+        for (name, count) in [
+            ("numBadRecords", &shared.bad_records),
+            ("numLateRecordsDropped", &shared.late_records),
+        ] {
+            if count.get() > 0 {
+                host::counter_add(name, count.replace(0));
+            }
         }
         Ok(())
     }

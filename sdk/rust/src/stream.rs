@@ -18,6 +18,9 @@ use crate::keyed::{ByRef, ByValue, Key, KeyedStream};
 use crate::pipe::{Down, End, EndStage, Merged, SharedPort, Stage, Staged, Upstream};
 use crate::process::{Context, Ended, Process, ProcessStage};
 use crate::state::OperatorStates;
+use crate::watermark::{
+    AssignTimestamps, TimestampAssigner, WatermarkGenerator, WatermarkStrategy,
+};
 
 pub use guest_sink::GuestSink;
 pub use settings::SinkHandle;
@@ -69,6 +72,9 @@ pub type Inspected<T, U, F> = Stream<T, EndStage<Inspect<T, T, Next<T, U>, F>>>;
 pub type Processed<T, O, U, F> = Stream<O, EndStage<ProcessStage<T, O, Next<T, U>, F>>>;
 /// What [`Stream::process_with`] makes.
 pub type ProcessedWith<T, U, P> = Stream<<P as Process<T>>::Out, EndStage<Ended<T, Next<T, U>, P>>>;
+
+/// What [`Stream::assign_timestamps_and_watermarks`] makes.
+pub type Timed<T, U, F, G> = Stream<T, EndStage<AssignTimestamps<T, Next<T, U>, F, G>>>;
 
 impl<T, U> std::fmt::Debug for Stream<T, U> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -225,6 +231,32 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
         T: Record,
     {
         self.stage("Inspect", |operator, prev| Inspect::new(operator, prev, f))
+    }
+
+    /// Gives records their event time, and says how event time passes; see [`WatermarkStrategy`].
+    ///
+    /// Watermarks that come from upstream end here (semantics §1.15).
+    pub fn assign_timestamps_and_watermarks<F, G>(
+        self,
+        strategy: WatermarkStrategy<F, G>,
+    ) -> Timed<T, U, F, G>
+    where
+        T: Record,
+        F: TimestampAssigner<T>,
+        G: WatermarkGenerator<T>,
+    {
+        let env = self.env.clone();
+        let (interval, problem) = (strategy.interval_millis(), strategy.problem());
+        let timed = self.stage("Timestamps/Watermarks", |operator, prev| {
+            if let Some(problem) = problem {
+                env.mistake(problem.to_owned());
+            }
+            env.edit(operator, |operator| {
+                operator.watermark_interval = Some(interval)
+            });
+            AssignTimestamps::new(operator, prev, strategy)
+        });
+        timed
     }
 
     /// Runs a function that may keep operator state, emit to side outputs, and fail.

@@ -35,6 +35,7 @@
 //!
 //! Invariant: a test has no threads, no clock and no randomness of its own, so it does the same each time.
 
+mod event_time;
 mod exchange;
 mod executor;
 mod feed;

@@ -103,6 +103,7 @@ pub(crate) fn graphs() -> Vec<Vec<u8>> {
         max_parallelism: Some(128),
         slot_sharing_group: None,
         co_location: None,
+        watermark_interval: None,
     };
     let edge = |upstream: u32, partitioning| EdgeSpec {
         upstream: OperatorId(upstream),

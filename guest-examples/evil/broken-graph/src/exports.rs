@@ -31,7 +31,7 @@ impl operator::Guest for Bundle {
     ) -> Result<(), operator::Failure> {
         refuse()
     }
-    fn on_watermark(_: u32, _: i64) -> Result<(), operator::Failure> {
+    fn on_watermark(_: i64) -> Result<(), operator::Failure> {
         refuse()
     }
     fn snapshot(_: u64) -> Result<Vec<operator::OperatorState>, operator::Failure> {

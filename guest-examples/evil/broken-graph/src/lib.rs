@@ -127,6 +127,7 @@ fn operator(id: u32, name: &str, kind: OperatorKind) -> OperatorSpec {
         max_parallelism: None,
         slot_sharing_group: None,
         co_location: None,
+        watermark_interval: None,
     }
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn graph(state: StateKind, partitioning: Partitioning) -> JobGraph {
         max_parallelism: Some(128),
         slot_sharing_group: None,
         co_location: None,
+        watermark_interval: None,
     };
     let mut map = operator(1, "map", OperatorKind::Guest);
     map.states.push(StateSpec {

@@ -47,6 +47,7 @@ pub(super) fn operators(
             max_parallelism_is_explicit: operator.max_parallelism.is_some(),
             slot_sharing_group: group,
             co_location: operator.co_location.clone(),
+            watermark_interval: operator.watermark_interval,
             is_keyed: is_keyed(operator, inputs),
         });
     }

@@ -140,12 +140,19 @@ impl Operator<TaskHost> for Native {
         outcome
     }
 
-    fn on_timers(&mut self, _: TimeDomain, _: &Timers) -> Result<(), TaskFailure> {
-        Err(HostError::new("no benchmark registers timers").into())
+    fn on_timers(&mut self, domain: TimeDomain, timers: &Timers) -> Result<(), TaskFailure> {
+        let domain = match domain {
+            TimeDomain::Event => wit_types::TimeDomain::Event,
+            TimeDomain::Processing => wit_types::TimeDomain::Processing,
+        };
+        let keys = wit_blobs(timers.keys.view());
+        let namespaces = wit_blobs(timers.namespaces.view());
+        let times = &timers.times;
+        self.call(|instance| instance.on_timers(domain, times, &keys, &namespaces))
     }
 
-    fn on_watermark(&mut self, input: u32, time: i64) -> Result<(), TaskFailure> {
-        self.call(|instance| instance.on_watermark(input, time))
+    fn on_watermark(&mut self, time: i64) -> Result<(), TaskFailure> {
+        self.call(|instance| instance.on_watermark(time))
     }
 
     fn end_of_input(&mut self, input: u32) -> Result<(), TaskFailure> {
@@ -212,6 +219,40 @@ impl Host for NativeHost {
             data: &records.data,
         };
         let outcome = self.host.emit(output, records);
+        self.keep(outcome);
+    }
+
+    fn emit_watermark(&mut self, time: i64) {
+        let outcome = self.host.emit_watermark(time);
+        self.keep(outcome);
+    }
+
+    fn mark_idle(&mut self) {
+        let outcome = self.host.mark_idle();
+        self.keep(outcome);
+    }
+
+    fn register_timers(
+        &mut self,
+        domain: wit_types::TimeDomain,
+        times: &[i64],
+        keys: &wit_types::Blobs,
+        namespaces: &wit_types::Blobs,
+    ) {
+        let (domain, timers) = timers(domain, times, keys, namespaces);
+        let outcome = self.host.register_timers(domain, timers);
+        self.keep(outcome);
+    }
+
+    fn delete_timers(
+        &mut self,
+        domain: wit_types::TimeDomain,
+        times: &[i64],
+        keys: &wit_types::Blobs,
+        namespaces: &wit_types::Blobs,
+    ) {
+        let (domain, timers) = timers(domain, times, keys, namespaces);
+        let outcome = self.host.delete_timers(domain, timers);
         self.keep(outcome);
     }
 
@@ -296,6 +337,24 @@ impl Host for NativeHost {
     fn histogram_record(&mut self, name: &str, value: f64) {
         self.host.histogram_record(name, value);
     }
+}
+
+fn timers(
+    domain: wit_types::TimeDomain,
+    times: &[i64],
+    keys: &wit_types::Blobs,
+    namespaces: &wit_types::Blobs,
+) -> (TimeDomain, Timers) {
+    let domain = match domain {
+        wit_types::TimeDomain::Event => TimeDomain::Event,
+        wit_types::TimeDomain::Processing => TimeDomain::Processing,
+    };
+    let timers = Timers {
+        times: times.to_vec(),
+        keys: view(keys).to_blobs(),
+        namespaces: view(namespaces).to_blobs(),
+    };
+    (domain, timers)
 }
 
 fn failure(failure: wit_types::Failure) -> TaskFailure {

@@ -18,7 +18,7 @@ use super::channels::{Channels, Inlet};
 use super::{Job, Places, RemoteChannels, TaskSpec};
 use crate::direct::Direct;
 use crate::endpoints::{Endpoints, no_bundle, of_operator};
-use crate::event_time::OutputTime;
+use crate::event_time::{Origin, OutputTime};
 use crate::guest::GuestCode;
 use crate::host::TaskHost;
 use crate::keeper::{Forgetful, Keeper, KeyedSetup};
@@ -51,6 +51,7 @@ pub(super) struct TaskParts {
     state_options: wasmill_state::Options,
     /// Whether checkpoints are taken from time to time.
     checkpoints: bool,
+    event_time: Origin,
     buffer_timeout: Duration,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: Clock,
@@ -94,6 +95,7 @@ impl TaskParts {
             source: self.source,
             gate,
             inputs,
+            event_time: self.event_time,
             buffer_timeout: self.buffer_timeout,
             clock: self.clock,
             signal,
@@ -193,6 +195,11 @@ impl<'a> Builder<'a> {
             None => return Err(no_bundle().into()),
         };
         let outputs = 0..plan.operator_outputs as u32;
+        let operators = vertex
+            .operators
+            .iter()
+            .map(|id| self.job.graph.operator(*id));
+        let intervals: Vec<_> = operators.filter_map(|it| it.watermark_interval).collect();
         Ok(TaskParts {
             vertex: vertex.name.clone(),
             context: self.context(site),
@@ -206,6 +213,7 @@ impl<'a> Builder<'a> {
             code,
             routes: vec![outputs.collect(); plan.inputs.len()],
             source,
+            event_time: Origin::of(intervals),
             buffer_timeout: options.buffer_timeout,
             observer: Arc::clone(&spec.observer),
             clock: self.job.clock.clone(),

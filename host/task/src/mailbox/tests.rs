@@ -14,6 +14,7 @@ fn facts(situation: &str) -> Facts {
         has_room: true,
         flush_at: None,
         timer_at: None,
+        probe_at: None,
         poll_at: None,
         now: Duration::from_millis(10),
     };
@@ -27,6 +28,7 @@ fn facts(situation: &str) -> Facts {
             "flush" => facts.flush_at = at,
             "overtake" => facts.overtake_at = at,
             "timer" => facts.timer_at = at,
+            "probe" => facts.probe_at = at,
             "poll" => facts.poll_at = at,
             other => panic!("`{other}` is no fact"),
         }
@@ -47,6 +49,7 @@ fn shown(next: Next) -> String {
         | Next::Overtake
         | Next::Flush
         | Next::FireTimers
+        | Next::Probe
         | Next::Poll) => format!("{other:?}").to_lowercase(),
     }
 }
@@ -73,6 +76,10 @@ fn the_most_urgent_thing_comes_first() {
         ("full timer@0 poll@0", "wait-for-room", "wait-for-room"),
         ("timer@10 poll@0", "firetimers", "firetimers"),
         ("timer@11 poll@10", "poll", "poll"),
+        ("timer@11 probe@10 poll@0", "probe", "probe"),
+        ("timer@10 probe@10", "firetimers", "firetimers"),
+        ("full probe@0", "wait-for-room", "wait-for-room"),
+        ("poll@13 probe@11", "input 0", "wait@11"),
         ("poll@11 timer@12 flush@13", "input 0", "wait@11"),
         ("poll@14 timer@12 flush@13", "input 0", "wait@12"),
         ("poll@14 timer@15 flush@13", "input 0", "wait@13"),

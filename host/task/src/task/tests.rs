@@ -79,6 +79,7 @@ where
         checkpoints: crate::fixture::checkpoints(&signal, gate.channels()),
         inputs: inputs.collect(),
         gate: Some(gate),
+        event_time: Origin::Inputs,
         buffer_timeout: Duration::from_millis(1),
         clock: clock.clone(),
         signal,
@@ -129,8 +130,8 @@ fn talk(io: &mut Io, call: Call<'_>) -> Answer {
                 say(io, &format!("{}({time})", domain_name(domain)))?;
             }
         }
-        Call::Watermark(input, i64::MAX) => say(io, &format!("watermark({input},max)"))?,
-        Call::Watermark(input, time) => say(io, &format!("watermark({input},{time})"))?,
+        Call::Watermark(i64::MAX) => say(io, "watermark(max)")?,
+        Call::Watermark(time) => say(io, &format!("watermark({time})"))?,
         Call::EndOfInput(input) => say(io, &format!("end({input})"))?,
         Call::Open | Call::Assign(_) | Call::Poll => say(io, call.name())?,
         // By then it is too late to say something.
@@ -214,7 +215,7 @@ fn records_are_processed_and_the_end_of_the_input_is_handed_on() {
     check(
         &[1],
         "0:a 0:b,c 0:Wmax 0:end 0:gone",
-        "open 0:a 0:b 0:c at(0 max) Wmax end(0) end gone",
+        "open 0:a 0:b 0:c at(max) Wmax end(0) end gone",
     );
 }
 
@@ -232,7 +233,7 @@ fn the_least_watermark_of_all_inputs_is_handed_on_after_what_it_caused() {
     check(
         &[1, 1],
         "0:W5 1:W3 1:a 1:W9 0:end 1:end 0:gone 1:gone",
-        "open at(0 5) at(1 3) W3 1:a at(1 9) W5 end(0) end(1) end gone",
+        "open at(5) at(3) W3 1:a at(9) W5 end(0) end(1) end gone",
     );
 }
 
@@ -241,7 +242,7 @@ fn idle_inputs_hold_nothing_back() {
     check(
         &[1, 1],
         "0:W5 1:idle 0:W7 0:idle 1:active 1:W9 0:active 0:end 1:end 0:gone 1:gone",
-        "open at(0 5) W5 at(0 7) W7 idle active at(1 9) W9 end(0) end(1) end gone",
+        "open at(5) W5 at(7) W7 idle active at(9) W9 end(0) end(1) end gone",
     );
 }
 
@@ -251,7 +252,7 @@ fn timers_fire_in_order_before_the_operator_and_those_behind_hear_of_the_time() 
     check(
         &[1],
         "0:t7,t3,t9 0:W2 0:W7 0:t5 0:W8 0:Wmax 0:end 0:gone",
-        "open at(0 2) W2 event(3) event(7) at(0 7) W7 event(5) at(0 8) W8 event(9) at(0 max) Wmax end(0) \
+        "open at(2) W2 event(3) event(7) at(7) W7 event(5) at(8) W8 event(9) at(max) Wmax end(0) \
          end gone",
     );
 }
@@ -262,7 +263,7 @@ fn a_timer_at_the_end_of_time_fires() {
     check(
         &[1],
         &format!("0:t{} 0:Wmax 0:end 0:gone", i64::MAX),
-        &format!("open event({}) at(0 max) Wmax end(0) end gone", i64::MAX),
+        &format!("open event({}) at(max) Wmax end(0) end gone", i64::MAX),
     );
 }
 
@@ -277,7 +278,7 @@ fn an_input_that_lets_time_advance_by_going_idle_fires_timers_too() {
     check(
         &[1, 1],
         "0:t4 0:W5 1:idle 1:active 0:end 1:end 0:gone 1:gone",
-        "open at(0 5) event(4) W5 end(0) end(1) end gone",
+        "open at(5) event(4) W5 end(0) end(1) end gone",
     );
 }
 
@@ -286,7 +287,7 @@ fn the_bundles_own_event_time_mixes_with_that_of_the_input() {
     check(
         &[1],
         "0:w5 0:W3 0:W8 0:m 0:a 0:m,w9 0:end 0:gone",
-        "open W5 at(0 3) at(0 8) W8 idle active 0:a idle active W9 end(0) end gone",
+        "open W5 at(3) at(8) W8 idle active 0:a idle active W9 end(0) end gone",
     );
 }
 
@@ -305,7 +306,7 @@ fn a_timer_that_a_timer_registers_fires_in_the_same_round() {
     });
     rig.send("0:t1 0:W3 0:W9 0:end 0:gone");
     rig.task.run(&Outcome::default()).unwrap();
-    let expected = "open event(1) event(2) event(3) watermark(0 3) W3 event(4) watermark(0 9) W9";
+    let expected = "open event(1) event(2) event(3) watermark(3) W3 event(4) watermark(9) W9";
     assert!(taken(&mut rig.output).starts_with(expected));
 }
 
@@ -323,7 +324,7 @@ fn a_source_ends_event_time_before_its_input() {
     });
     rig.task.source = Some(guest_source());
     rig.task.run(&Outcome::default()).unwrap();
-    let expected = "open assign poll poll watermark(0 max) Wmax end(0) end gone";
+    let expected = "open assign poll poll watermark(max) Wmax end(0) end gone";
     assert_eq!(taken(&mut rig.output), expected);
 }
 

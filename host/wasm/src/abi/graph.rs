@@ -34,6 +34,7 @@ pub(crate) struct Operator {
     slot_sharing_group: Option<String>,
     #[component(name = "co-location")]
     co_location: Option<String>,
+    watermark_interval: Option<u32>,
 }
 
 /// `job.operator-kind`.
@@ -222,6 +223,7 @@ impl From<Operator> for job::OperatorSpec {
             max_parallelism: operator.max_parallelism,
             slot_sharing_group: operator.slot_sharing_group,
             co_location: operator.co_location,
+            watermark_interval: operator.watermark_interval,
         }
     }
 }

@@ -144,7 +144,7 @@ fn timers_watermarks_and_ends_arrive() {
     };
     operator.on_timers(TimeDomain::Event, &timers).unwrap();
     operator.on_timers(TimeDomain::Processing, &timers).unwrap();
-    operator.on_watermark(1, -10).unwrap();
+    operator.on_watermark(-10).unwrap();
     operator.end_of_input(0).unwrap();
     operator.close().unwrap();
     assert_eq!(

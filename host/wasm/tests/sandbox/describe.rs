@@ -91,6 +91,7 @@ fn expected_operators() -> Vec<OperatorSpec> {
         max_parallelism: None,
         slot_sharing_group: None,
         co_location: None,
+        watermark_interval: None,
     };
     let connector = |options| ConnectorSpec {
         name: "file".to_owned(),
@@ -113,6 +114,7 @@ fn expected_operators() -> Vec<OperatorSpec> {
         max_parallelism: Some(128),
         slot_sharing_group: text("group"),
         co_location: text("together"),
+        watermark_interval: Some(200),
         ..bare(1, "one", OperatorKind::Guest)
     };
     vec![

@@ -54,11 +54,7 @@ const EXPORTS: [(&str, &str, bool); 10] = [
          (param $spaces_len i32) (param $spaces_data i32) (param $spaces_data_len i32)",
         true,
     ),
-    (
-        "operator@0.1.0#on-watermark",
-        "(param $input i32) (param $time i64)",
-        true,
-    ),
+    ("operator@0.1.0#on-watermark", "(param $time i64)", true),
     ("operator@0.1.0#snapshot", "(param $checkpoint i64)", true),
     (
         "operator@0.1.0#checkpoint-complete",

@@ -10,6 +10,7 @@ use crate::process::KeyedContext;
 use crate::runtime::{News, Shared};
 use crate::state::ValueState;
 use crate::stream::Collector;
+use crate::timers::{Fired, Timer};
 
 /// What a keyed operator does with a record.
 pub trait KeyedLogic<T, K>: 'static {
@@ -28,6 +29,21 @@ pub trait KeyedLogic<T, K>: 'static {
     /// Hears of a checkpoint.
     fn told(&mut self, news: News, shared: &Shared) {
         let _ = (news, shared);
+    }
+
+    /// A timer fires.
+    fn timer<D: Down<Self::Out>>(
+        &mut self,
+        fired: Fired<'_>,
+        _: &mut KeyedContext<'_, K>,
+        shared: &Shared,
+        _: &mut D,
+    ) {
+        let time = fired.timer.time;
+        shared.fail_user(&anyhow::anyhow!(
+            "a timer for {time} fires, and the operator has no function for timers; use `process_with` with a \
+             `KeyedProcess` that has `on_timer`"
+        ));
     }
 }
 
@@ -305,6 +321,20 @@ pub trait KeyedProcess<K, T>: 'static {
         let _ = checkpoint;
         Ok(())
     }
+
+    /// A timer fires that [`KeyedContext::register_timer`] registered; states are those of its key.
+    ///
+    /// # Errors
+    /// An error fails the job.
+    fn on_timer(
+        &mut self,
+        timer: Timer,
+        cx: &mut KeyedContext<'_, K>,
+        out: &mut Collector<'_, Self::Out>,
+    ) -> Result<()> {
+        let _ = (timer, cx, out);
+        Ok(())
+    }
 }
 
 /// See [`KeyedStream::process_with`](crate::KeyedStream::process_with).
@@ -339,6 +369,21 @@ impl<T, K, P: KeyedProcess<K, T>> KeyedLogic<T, K> for ProcessingWith<P> {
             News::Aborted(checkpoint) => self.process.checkpoint_aborted(checkpoint),
         };
         if let Err(error) = told {
+            shared.fail_user(&error);
+        }
+    }
+
+    fn timer<D: Down<P::Out>>(
+        &mut self,
+        fired: Fired<'_>,
+        cx: &mut KeyedContext<'_, K>,
+        shared: &Shared,
+        down: &mut D,
+    ) {
+        let outcome = self
+            .process
+            .on_timer(fired.timer, cx, &mut Collector::new(down));
+        if let Err(error) = outcome {
             shared.fail_user(&error);
         }
     }

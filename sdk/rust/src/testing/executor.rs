@@ -8,18 +8,20 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail, ensure};
 
+use super::event_time::{Channel, EventTime};
 use super::exchange::Exchange;
-use super::host::{MemoryHost, Seat, SplitMix, memory};
+use super::host::{Emitted, MemoryHost, Seat, SplitMix, memory};
 use super::outcome::{Outcome, SinkOutput};
 use super::plan::{Plan, Role};
 use super::restore;
-use super::task::{Body, InputEnd, Task, failed};
+use super::task::{Body, InputEnd, Item, Task, failed};
 use super::{Job, feed};
 use crate::host::{
-    BadRecordPolicy, Batch, OperatorState, OutputEdge, PollStatus, TaskContext, blobs_iter,
-    blobs_push, empty_blobs,
+    BadRecordPolicy, OperatorState, OutputEdge, PollStatus, TaskContext, blobs_iter, blobs_push,
+    empty_blobs,
 };
 use crate::native::{self, Instance};
+use crate::timers::TimeDomain;
 
 /// A job at work.
 pub(super) struct Executor<'a> {
@@ -97,7 +99,11 @@ impl<'a> Executor<'a> {
             }
         }
         if !moved {
-            self.clock = self.clock.max(earliest);
+            let timers = self.tasks.iter_mut().filter_map(Task::host);
+            let timer = timers.filter_map(|host| host.timers.next_processing());
+            let next = timer.chain([earliest]).min().unwrap_or(earliest);
+            self.clock = self.clock.max(next);
+            self.fire_processing()?;
         }
         Ok(())
     }
@@ -108,7 +114,8 @@ impl<'a> Executor<'a> {
                 None => Step::Ended,
                 Some(batch) => {
                     let outputs = self.tasks[source].exchanges.len();
-                    let emitted = (0..outputs).map(|output| (output, batch.clone()));
+                    let emitted =
+                        (0..outputs).map(|output| Emitted::Records(output, batch.clone()));
                     self.route(source, emitted.collect())?;
                     Step::Moved
                 }
@@ -120,12 +127,15 @@ impl<'a> Executor<'a> {
             Body::Source { .. } | Body::Guest(_) | Body::Sink(_) => self.poll(source)?,
         };
         if matches!(step, Step::Ended) {
+            self.route(source, vec![Emitted::Watermark(i64::MAX)])?;
             self.end(source);
         } else {
             self.batches += 1;
         }
         self.drain()?;
         if !matches!(step, Step::Ended) {
+            self.probe()?;
+            self.fire_processing()?;
             self.pause()?;
         }
         Ok(step)
@@ -155,17 +165,84 @@ impl<'a> Executor<'a> {
     /// Moves all records to where they end; vertices lie in the order of the flow.
     fn drain(&mut self) -> Result<()> {
         for task in 0..self.tasks.len() {
-            while let Some((input, batch)) = self.tasks[task].inbox.pop_front() {
-                if let Body::Sink(records) = &mut self.tasks[task].body {
-                    let list = feed::as_blobs(batch);
-                    records.extend(blobs_iter(&list).map(<[u8]>::to_vec));
-                } else {
-                    self.call(task, |instance| instance.process(input as u32, &batch))?;
+            while let Some((channel, item)) = self.tasks[task].inbox.pop_front() {
+                match (item, &mut self.tasks[task].body) {
+                    (Item::Records(batch), Body::Sink(records)) => {
+                        let list = feed::as_blobs(batch);
+                        records.extend(blobs_iter(&list).map(<[u8]>::to_vec));
+                    }
+                    (Item::Watermark(_) | Item::Idle, Body::Sink(_)) => {}
+                    (Item::Records(batch), _) => {
+                        let input = channel.0 as u32;
+                        self.call(task, |instance| instance.process(input, &batch))?;
+                    }
+                    (Item::Watermark(time), _) => {
+                        let passed = self.tasks[task].event_time.watermark(channel, time);
+                        passed.map_or(Ok(()), |time| self.advance(task, time))?;
+                    }
+                    (Item::Idle, _) => self.idle(task, channel)?,
                 }
             }
             self.tell_ends(task)?;
         }
         Ok(())
+    }
+
+    /// Event time has advanced at the inputs of a subtask: first its operators hear of it, then timers
+    /// fire, then those who read from it hear of it.
+    fn advance(&mut self, task: usize, time: i64) -> Result<()> {
+        self.call(task, |instance| instance.on_watermark(time))?;
+        self.fire(task, TimeDomain::Event, time)?;
+        let (makes_its_own, _) = self.plan.makes_watermarks(self.tasks[task].vertex);
+        match makes_its_own && time < i64::MAX {
+            true => Ok(()),
+            false => self.route(task, vec![Emitted::Watermark(time)]),
+        }
+    }
+
+    fn idle(&mut self, task: usize, channel: Channel) -> Result<()> {
+        let (passed, all) = self.tasks[task].event_time.idle(channel);
+        passed.map_or(Ok(()), |time| self.advance(task, time))?;
+        let (makes_its_own, _) = self.plan.makes_watermarks(self.tasks[task].vertex);
+        match all && !makes_its_own {
+            true => self.route(task, vec![Emitted::Idle]),
+            false => Ok(()),
+        }
+    }
+
+    /// Fires the timers of a subtask up to a time, also those that they register.
+    fn fire(&mut self, task: usize, domain: TimeDomain, up_to: i64) -> Result<()> {
+        let due = |executor: &mut Self| {
+            let host = executor.tasks[task].host()?;
+            host.timers.due(domain, up_to)
+        };
+        while let Some(due) = due(self) {
+            self.call(task, |instance| {
+                instance.on_timers(domain, &due.times, &due.keys, &due.namespaces)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn fire_processing(&mut self) -> Result<()> {
+        for task in self.running() {
+            self.fire(task, TimeDomain::Processing, self.clock)?;
+        }
+        self.drain()
+    }
+
+    /// Asks the operators that make watermarks for one, as the host does from time to time.
+    fn probe(&mut self) -> Result<()> {
+        for task in self.running() {
+            let (_, is_probed) = self.plan.makes_watermarks(self.tasks[task].vertex);
+            if is_probed {
+                let none = empty_blobs();
+                self.call(task, |instance| {
+                    instance.on_timers(TimeDomain::Processing, &[], &none, &none)
+                })?;
+            }
+        }
+        self.drain()
     }
 
     /// Tells a subtask which of its inputs have ended since it was told last.
@@ -212,14 +289,34 @@ impl<'a> Executor<'a> {
         Ok(result)
     }
 
-    fn route(&mut self, task: usize, emitted: Vec<(usize, Batch)>) -> Result<()> {
+    fn route(&mut self, task: usize, emitted: Vec<Emitted>) -> Result<()> {
         let plan = self.plan;
         let outputs = &plan.vertices[self.tasks[task].vertex].outputs;
-        for (output, batch) in emitted {
-            let link = plan.links[&outputs[output]];
-            for (reader, part) in self.tasks[task].exchanges[output].spread(batch)? {
-                let reader = self.first[link.to] + reader as usize;
-                self.tasks[reader].inbox.push_back((link.input, part));
+        let writer = self.tasks[task].subtask;
+        for emitted in emitted {
+            let item = match emitted {
+                Emitted::Records(output, batch) => {
+                    let link = plan.links[&outputs[output]];
+                    for (reader, part) in self.tasks[task].exchanges[output].spread(batch)? {
+                        let reader = self.first[link.to] + reader as usize;
+                        let item = ((link.input, writer), Item::Records(part));
+                        self.tasks[reader].inbox.push_back(item);
+                    }
+                    continue;
+                }
+                Emitted::Watermark(time) if self.tasks[task].event_time.tells(time) => {
+                    Item::Watermark(time)
+                }
+                Emitted::Watermark(_) => continue,
+                Emitted::Idle => Item::Idle,
+            };
+            for output in outputs {
+                let link = plan.links[output];
+                for reader in link.consumers(writer) {
+                    let reader = self.first[link.to] + reader as usize;
+                    let item = ((link.input, writer), item.clone());
+                    self.tasks[reader].inbox.push_back(item);
+                }
             }
         }
         Ok(())
@@ -247,6 +344,7 @@ impl<'a> Executor<'a> {
         }
         self.restarts += 1;
         for task in self.running() {
+            self.tasks[task].event_time.reset();
             let operators = &self.plan.vertices[self.tasks[task].vertex].operators;
             let own = &states[task];
             let restored = restore::given_back(&self.plan.graph, operators, own, &states);
@@ -308,13 +406,18 @@ impl<'a> Executor<'a> {
                 },
             };
             let links = |edges: &'a [usize]| edges.iter().map(|edge| plan.links[edge]);
+            let channels = spec.inputs.iter().flat_map(|edge| {
+                let link = &plan.links[edge];
+                link.producers(subtask).map(|writer| (link.input, writer))
+            });
             let task = Task {
                 vertex,
                 subtask,
                 inbox: Default::default(),
+                event_time: EventTime::new(channels),
                 inputs: links(&spec.inputs)
                     .map(|link| InputEnd {
-                        open: link.producers(subtask),
+                        open: link.producers(subtask).count(),
                         told: false,
                     })
                     .collect(),
@@ -368,6 +471,7 @@ impl<'a> Executor<'a> {
         host.clock = self.clock;
         if let Some(old) = self.tasks[task].host() {
             host.rows = std::mem::take(&mut old.rows);
+            host.timers = std::mem::take(&mut old.timers);
             host.reports = std::mem::take(&mut old.reports);
         }
         let context = self.context(vertex, subtask, restored);

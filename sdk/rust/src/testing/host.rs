@@ -10,11 +10,13 @@ use std::ops::Bound;
 
 use anyhow::{Result, anyhow};
 
+use super::event_time::Timers;
 use super::wiring;
 use crate::host::{Batch, Blobs, ChangeKind, Changes, Level, OptionalBlobs, Page};
 use crate::host::{blobs_iter, empty_blobs};
 use crate::keyed::key_hash;
 use crate::native::Host;
+use crate::timers::TimeDomain;
 
 /// A row: state, key and sub-key.
 type RowName = (u32, Vec<u8>, Vec<u8>);
@@ -43,13 +45,25 @@ pub(super) struct Reports {
     pub(super) largest_read: usize,
 }
 
+/// Something that leaves a subtask.
+#[derive(Debug)]
+pub(super) enum Emitted {
+    /// Records on an output.
+    Records(usize, Batch),
+    /// On all outputs.
+    Watermark(i64),
+    /// Nothing for now, on all outputs.
+    Idle,
+}
+
 /// The host of one subtask.
 pub(super) struct MemoryHost {
     seat: Seat,
     pub(super) rows: Rows,
     pub(super) reports: Reports,
-    /// What was emitted since the executor looked, by output.
-    pub(super) emitted: Vec<(usize, Batch)>,
+    /// What was emitted since the executor looked.
+    pub(super) emitted: Vec<Emitted>,
+    pub(super) timers: Timers,
     pub(super) clock: i64,
     random: SplitMix,
     problem: Option<String>,
@@ -62,6 +76,7 @@ impl MemoryHost {
             rows: Rows::new(),
             reports: Reports::default(),
             emitted: Vec::new(),
+            timers: Timers::default(),
             clock: 0,
             random,
             problem: None,
@@ -117,7 +132,40 @@ impl Host for MemoryHost {
         if let Some(problem) = malformed(records, self.seat.max_record_bytes) {
             self.breach(problem);
         }
-        self.emitted.push((output as usize, records.clone()));
+        let records = records.clone();
+        self.emitted
+            .push(Emitted::Records(output as usize, records));
+    }
+
+    fn emit_watermark(&mut self, time: i64) {
+        self.emitted.push(Emitted::Watermark(time));
+    }
+
+    fn mark_idle(&mut self) {
+        self.emitted.push(Emitted::Idle);
+    }
+
+    fn register_timers(
+        &mut self,
+        domain: TimeDomain,
+        times: &[i64],
+        keys: &Blobs,
+        namespaces: &Blobs,
+    ) {
+        blobs_iter(keys).for_each(|key| self.check_key(key));
+        let change = (domain, false);
+        self.timers.change(change, times, keys, namespaces);
+    }
+
+    fn delete_timers(
+        &mut self,
+        domain: TimeDomain,
+        times: &[i64],
+        keys: &Blobs,
+        namespaces: &Blobs,
+    ) {
+        let change = (domain, true);
+        self.timers.change(change, times, keys, namespaces);
     }
 
     fn state_get(&mut self, state: u32, keys: &Blobs, sub_keys: &Blobs) -> OptionalBlobs {

@@ -70,10 +70,10 @@ impl Link {
         wiring::consumers(self.partitioning, writer, self.writers, self.readers)
     }
 
-    /// The number of writing subtasks that reach a reading subtask.
-    pub(super) fn producers(&self, reader: u32) -> usize {
-        let reaches = |writer: &u32| self.consumers(*writer).contains(&reader);
-        (0..self.writers).filter(reaches).count()
+    /// The writing subtasks that reach a reading subtask.
+    pub(super) fn producers(&self, reader: u32) -> impl Iterator<Item = u32> + use<'_> {
+        let reaches = move |writer: &u32| self.consumers(*writer).contains(&reader);
+        (0..self.writers).filter(reaches)
     }
 }
 
@@ -87,6 +87,15 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// Whether a vertex makes watermarks itself, and whether it is probed for them.
+    pub(super) fn makes_watermarks(&self, vertex: usize) -> (bool, bool) {
+        let operators = self.vertices[vertex].operators.iter();
+        let mut intervals = operators
+            .filter_map(|id| self.graph.operators[*id as usize].watermark_interval)
+            .peekable();
+        (intervals.peek().is_some(), intervals.any(|it| it > 0))
+    }
+
     /// # Errors
     /// When the host would refuse the graph.
     pub(super) fn new(graph: JobGraph, shape: Shape) -> Result<Self> {

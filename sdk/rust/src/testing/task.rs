@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 
 use anyhow::{Result, anyhow};
 
+use super::event_time::{Channel, EventTime};
 use super::exchange::Exchange;
-use super::host::{MemoryHost, memory};
+use super::host::{Emitted, MemoryHost, memory};
 use crate::host::{Batch, Failure};
 use crate::native::Instance;
 
@@ -16,14 +17,23 @@ use crate::native::Instance;
 pub(super) struct Task {
     pub(super) vertex: usize,
     pub(super) subtask: u32,
-    /// Batches that wait, with the input they came on.
-    pub(super) inbox: VecDeque<(usize, Batch)>,
+    /// What waits, with the channel that it came on.
+    pub(super) inbox: VecDeque<(Channel, Item)>,
+    pub(super) event_time: EventTime,
     pub(super) inputs: Vec<InputEnd>,
     /// One per output.
     pub(super) exchanges: Vec<Exchange>,
     pub(super) body: Body,
     /// Whether nothing comes any more, and those who read from here know.
     pub(super) ended: bool,
+}
+
+/// Something on its way.
+#[derive(Debug, Clone)]
+pub(super) enum Item {
+    Records(Batch),
+    Watermark(i64),
+    Idle,
 }
 
 /// How far an input is from its end.
@@ -62,13 +72,13 @@ impl Body {
 }
 
 impl Task {
-    /// Calls the operators; the result comes with what they emitted, by output.
+    /// Calls the operators; the result comes with what they emitted.
     pub(super) fn call<R>(
         &mut self,
         name: &str,
         clock: i64,
         call: impl FnOnce(&mut Instance) -> Result<R, Failure>,
-    ) -> Result<(R, Vec<(usize, Batch)>)> {
+    ) -> Result<(R, Vec<Emitted>)> {
         let instance = self.body.slot().and_then(Option::as_mut);
         let instance = instance.expect("only operators of the bundle are called");
         memory(instance.host()).clock = clock;

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod chains;
+mod event_time;
 mod failures;
 mod keyed;
 mod large_state;
@@ -15,3 +16,4 @@ mod snapshots;
 mod sources;
 mod state;
 mod streams;
+mod windows;
