@@ -7,7 +7,6 @@
 use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::marker::PhantomData;
-use std::ops::Range;
 use std::rc::Rc;
 
 use anyhow::Result;
@@ -15,19 +14,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bindings::exports::wasmill::dataflow::job::{OperatorKind, Partitioning, StateKind};
-use crate::codec::{Record, from_postcard, to_postcard};
+use crate::codec::{Record, to_postcard};
 use crate::emit::Spread;
 use crate::env::{Env, Port};
-use crate::host::{Batch, Blobs, Failure, OperatorState, blobs_iter};
 use crate::pipe::{BoxDown, Down, End, Leg, Node, OperatorPipe, Pipe, Upstream};
 use crate::process::KeyedContext;
-use crate::reader::for_each_of;
-use crate::runtime::{FireTimers, Input, NO_TIMESTAMP, News, Scope, Shared, Snapshot};
+use crate::runtime::Scope;
 use crate::state::{KeyCache, KeyedStates};
 use crate::stream::{Collector, Stream};
-use crate::timers::{Fired, TimeDomain, Timer};
 
+mod core;
 mod logic;
+
+use self::core::{KeyedCore, KeyedInput};
 
 pub use logic::{
     Aggregate, Aggregating, Count, KeyedLogic, KeyedProcess, Processing, ProcessingWith, Reducing,
@@ -311,16 +310,14 @@ where
         }
         // A budget beyond the address space is no budget.
         let cache_bytes = usize::try_from(scope.context().cache_bytes).unwrap_or(usize::MAX);
-        let core = Rc::new(RefCell::new(KeyedCore {
-            operator: self.operator,
-            shared: scope.shared(),
-            selector: self.selector,
-            cache: KeyCache::new(self.states, cache_bytes),
-            logic: self.logic,
-            down,
-            pending: Vec::new(),
-            records: PhantomData,
-        }));
+        let cache = KeyCache::new(self.states, cache_bytes);
+        let core = KeyedCore::new(
+            scope,
+            self.operator,
+            (self.selector, cache),
+            (self.logic, down),
+        );
+        let core = Rc::new(RefCell::new(core));
         for leg in &self.legs {
             scope.add_input(leg.edge(), Box::new(KeyedInput(Rc::clone(&core))));
         }
@@ -342,236 +339,4 @@ where
     S: KeySelector<T>,
     L: KeyedLogic<T, S::Owned>,
 {
-}
-
-/// A keyed operator at work.
-struct KeyedCore<T, S: KeySelector<T>, L, D> {
-    operator: u32,
-    shared: Rc<Shared>,
-    selector: Rc<S>,
-    cache: KeyCache<S::Owned>,
-    logic: L,
-    down: D,
-    /// The records of the current group while their state is fetched.
-    pending: Vec<Pending<T>>,
-    records: PhantomData<fn(T)>,
-}
-
-struct Pending<T> {
-    record: T,
-    index: u32,
-    timestamp: i64,
-    slot: u32,
-}
-
-impl<T, S, L, D> KeyedCore<T, S, L, D>
-where
-    T: Record,
-    S: KeySelector<T>,
-    L: KeyedLogic<T, S::Owned>,
-    D: Down<L::Out>,
-{
-    /// Works in groups, between which the cache shrinks: a batch of short records can be about more
-    /// state than there is memory. Slots are looked up for one group, so no eviction can take one that
-    /// a record still waits for.
-    fn process(&mut self, batch: &Batch) {
-        let mut next = 0;
-        while next < batch.ends.len() && !self.shared.has_failed() {
-            let group = next..batch.ends.len().min(next + self.cache.group());
-            next = group.end;
-            if self.cache.is_complete() {
-                self.process_cached(batch, group);
-            } else {
-                self.process_fetched(batch, group);
-            }
-            if let Err(problem) = self.cache.trim() {
-                self.shared.fail(Failure::Other(problem));
-            }
-        }
-    }
-
-    /// The state of every key is in the cache: one pass.
-    fn process_cached(&mut self, batch: &Batch, group: Range<usize>) {
-        let operator = self.operator;
-        let Self {
-            shared,
-            selector,
-            cache,
-            logic,
-            down,
-            ..
-        } = self;
-        for_each_of(batch, group, shared, |index, bytes| {
-            match from_postcard::<T>(bytes) {
-                Ok(record) => {
-                    let hash = batch.hashes.get(index).copied();
-                    let slot = selector.with(&record, |key| cache.slot(hash, key));
-                    cache.with_key(slot, |key| {
-                        logic.element(
-                            record,
-                            &mut KeyedContext::new(shared, operator, key),
-                            shared,
-                            down,
-                        );
-                    });
-                }
-                Err(problem) => shared.bad_record(problem),
-            }
-        });
-    }
-
-    /// Some states are in the host's backend: decode all, fetch what is missing at once, then process.
-    fn process_fetched(&mut self, batch: &Batch, group: Range<usize>) {
-        let operator = self.operator;
-        let Self {
-            shared,
-            selector,
-            cache,
-            logic,
-            down,
-            pending,
-            ..
-        } = self;
-        for_each_of(batch, group, shared, |index, bytes| {
-            match from_postcard::<T>(bytes) {
-                Ok(record) => {
-                    let hash = batch.hashes.get(index).copied();
-                    let slot = selector.with(&record, |key| cache.slot(hash, key));
-                    let timestamp = shared.timestamp();
-                    pending.push(Pending {
-                        record,
-                        index: index as u32,
-                        timestamp,
-                        slot,
-                    });
-                }
-                Err(problem) => shared.bad_record(problem),
-            }
-        });
-        if let Err(problem) = cache.prefetch(pending.iter().map(|pending| pending.slot)) {
-            shared.fail(Failure::Other(problem));
-        }
-        for Pending {
-            record,
-            index,
-            timestamp,
-            slot,
-        } in pending.drain(..)
-        {
-            if shared.has_failed() {
-                break;
-            }
-            shared.enter(index, timestamp);
-            cache.with_key(slot, |key| {
-                logic.element(
-                    record,
-                    &mut KeyedContext::new(shared, operator, key),
-                    shared,
-                    down,
-                );
-            });
-        }
-    }
-}
-
-impl<T, S, L, D> KeyedCore<T, S, L, D>
-where
-    T: Record,
-    S: KeySelector<T>,
-    L: KeyedLogic<T, S::Owned>,
-    D: Down<L::Out>,
-{
-    /// Works in groups, as [`KeyedCore::process`] does.
-    fn fire(
-        &mut self,
-        domain: TimeDomain,
-        times: &[i64],
-        keys: &Blobs,
-        namespaces: &Blobs,
-    ) -> Result<(), String> {
-        let timers = times
-            .iter()
-            .zip(blobs_iter(keys))
-            .zip(blobs_iter(namespaces));
-        let mut timers = timers.peekable();
-        let mut group = Vec::new();
-        while timers.peek().is_some() && !self.shared.has_failed() {
-            for ((&time, key), namespace) in timers.by_ref().take(self.cache.group()) {
-                let key: S::Owned = from_postcard(key)?;
-                let slot = self.cache.slot::<S::Owned>(None, &key);
-                let timer = Timer { domain, time };
-                group.push((slot, Fired { timer, namespace }));
-            }
-            if !self.cache.is_complete() {
-                self.cache.prefetch(group.iter().map(|(slot, _)| *slot))?;
-            }
-            for (slot, fired) in group.drain(..) {
-                if self.shared.has_failed() {
-                    break;
-                }
-                self.fire_one(slot, fired);
-            }
-            self.cache.trim()?;
-        }
-        Ok(())
-    }
-
-    fn fire_one(&mut self, slot: u32, fired: Fired<'_>) {
-        // What a timer of processing time emits has no event time (semantics §2.7).
-        let timestamp = match fired.timer.domain {
-            TimeDomain::Event => fired.timer.time,
-            TimeDomain::Processing => NO_TIMESTAMP,
-        };
-        self.shared.set_timestamp(timestamp);
-        let (operator, shared) = (self.operator, &self.shared);
-        let (logic, down) = (&mut self.logic, &mut self.down);
-        self.cache.with_key(slot, |key| {
-            let mut cx = KeyedContext::new(shared, operator, key);
-            logic.timer(fired, &mut cx, shared, down);
-        });
-    }
-}
-
-struct KeyedInput<T, S: KeySelector<T>, L, D>(Rc<RefCell<KeyedCore<T, S, L, D>>>);
-
-impl<T, S, L, D> Input for KeyedInput<T, S, L, D>
-where
-    T: Record,
-    S: KeySelector<T>,
-    L: KeyedLogic<T, S::Owned>,
-    D: Down<L::Out>,
-{
-    fn process(&mut self, batch: &Batch) {
-        self.0.borrow_mut().process(batch);
-    }
-}
-
-impl<T, S, L, D> FireTimers for KeyedInput<T, S, L, D>
-where
-    T: Record,
-    S: KeySelector<T>,
-    L: KeyedLogic<T, S::Owned>,
-    D: Down<L::Out>,
-{
-    fn fire(&mut self, domain: TimeDomain, times: &[i64], keys: &Blobs, namespaces: &Blobs) {
-        let mut core = self.0.borrow_mut();
-        if let Err(problem) = core.fire(domain, times, keys, namespaces) {
-            core.shared.fail(Failure::Other(problem));
-        }
-    }
-}
-
-impl<T, S, L, D> Snapshot for KeyedInput<T, S, L, D>
-where
-    S: KeySelector<T>,
-    L: KeyedLogic<T, S::Owned>,
-{
-    fn snapshot(&mut self, _: &mut Vec<OperatorState>) -> Result<(), String> {
-        self.0.borrow_mut().cache.flush()
-    }
-
-    fn told(&mut self, news: News) {
-        let core = &mut *self.0.borrow_mut();
-        core.logic.told(news, &core.shared);
-    }
 }

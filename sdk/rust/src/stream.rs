@@ -247,16 +247,15 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
     {
         let env = self.env.clone();
         let (interval, problem) = (strategy.interval_millis(), strategy.problem());
-        let timed = self.stage("Timestamps/Watermarks", |operator, prev| {
+        self.stage("Timestamps/Watermarks", |operator, prev| {
             if let Some(problem) = problem {
                 env.mistake(problem.to_owned());
             }
             env.edit(operator, |operator| {
-                operator.watermark_interval = Some(interval)
+                operator.watermark_interval = Some(interval);
             });
             AssignTimestamps::new(operator, prev, strategy)
-        });
-        timed
+        })
     }
 
     /// Runs a function that may keep operator state, emit to side outputs, and fail.

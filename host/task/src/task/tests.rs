@@ -5,6 +5,8 @@
 //! `t7` and `p7` register timers of event and processing time, `w7` emits a watermark, `m` marks idle,
 //! `+7` moves the clock by 7 ms; others are repeated with the number of their input.
 
+mod probes;
+
 use std::collections::VecDeque;
 
 use wasmill_actor::{Rng, ThreadKind, threads};
@@ -279,15 +281,6 @@ fn an_input_that_lets_time_advance_by_going_idle_fires_timers_too() {
         &[1, 1],
         "0:t4 0:W5 1:idle 1:active 0:end 1:end 0:gone 1:gone",
         "open at(5) event(4) W5 end(0) end(1) end gone",
-    );
-}
-
-#[test]
-fn the_bundles_own_event_time_mixes_with_that_of_the_input() {
-    check(
-        &[1],
-        "0:w5 0:W3 0:W8 0:m 0:a 0:m,w9 0:end 0:gone",
-        "open W5 at(3) at(8) W8 idle active 0:a idle active W9 end(0) end gone",
     );
 }
 

@@ -82,13 +82,14 @@ fn reminders(env: &Env) -> Result<()> {
 fn reminded(events: &[Event]) -> Vec<String> {
     let job = Job::new(reminders).batch_records(1);
     let job = job.input("Source: file", events.to_vec());
-    let plain = job.run().unwrap().lines("Sink: file");
+    let lines = |job: Job| job.run().expect("the job runs").lines("Sink: file");
+    let plain = lines(job.clone());
     for changed in [
         job.clone().chained(),
         job.clone().cache_bytes(1),
-        job.clone().restart_after(2).restart_after(3),
+        job.restart_after(2).restart_after(3),
     ] {
-        assert_eq!(changed.run().unwrap().lines("Sink: file"), plain);
+        assert_eq!(lines(changed), plain);
     }
     plain
 }

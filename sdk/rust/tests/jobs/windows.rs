@@ -18,7 +18,12 @@ fn events(text: &str) -> Vec<Event> {
     let parse = |word: &str| {
         let (key, rest) = word.split_at(1);
         let (at, value) = rest.split_once('=').unwrap_or((rest, "1"));
-        (key.to_owned(), at.parse().unwrap(), value.parse().unwrap())
+        let number = "events are written as `key at=value`";
+        (
+            key.to_owned(),
+            at.parse().expect(number),
+            value.parse().expect(number),
+        )
     };
     text.split_whitespace().map(parse).collect()
 }
@@ -119,12 +124,16 @@ fn job(args: &[&str], input: &str) -> Job {
     job.input("Source: file", events(input))
 }
 
+fn lines(job: &Job) -> Vec<String> {
+    job.run().expect("the job runs").lines("sums")
+}
+
 /// What comes out however the job is cut.
 fn out(args: &[&str], input: &str) -> Vec<String> {
     let job = job(args, input);
-    let plain = job.run().unwrap().lines("sums");
-    for changed in [job.clone().chained(), job.clone().cache_bytes(1)] {
-        assert_eq!(changed.run().unwrap().lines("sums"), plain, "{args:?}");
+    let plain = lines(&job);
+    for changed in [job.clone().chained(), job.cache_bytes(1)] {
+        assert_eq!(lines(&changed), plain, "{args:?}");
     }
     plain
 }
@@ -133,7 +142,7 @@ fn out(args: &[&str], input: &str) -> Vec<String> {
 fn restarted(args: &[&str], input: &str) -> Vec<String> {
     let plain = out(args, input);
     let job = job(args, input).restart_after(2);
-    assert_eq!(job.run().unwrap().lines("sums"), plain, "{args:?}");
+    assert_eq!(lines(&job), plain, "{args:?}");
     plain
 }
 
