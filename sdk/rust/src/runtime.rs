@@ -4,17 +4,21 @@
 //! operators into it. Invariant: a call that fails leaves the failure as its result, and the subtask is
 //! not called again.
 
-use std::cell::{Cell, RefCell};
+mod shared;
+
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::emit::OutputBuffer;
 use crate::env::{Env, Main};
 use crate::host::{
-    self, BadRecord, BadRecordPolicy, Batch, Blobs, Failure, OperatorState, OutputEdge, PollStatus,
+    self, BadRecordPolicy, Batch, Blobs, Failure, OperatorState, OutputEdge, PollStatus,
     TaskContext,
 };
-use crate::timers::{PendingTimers, TimeDomain, Timer};
+use crate::timers::TimeDomain;
 use crate::watermark::{Makers, Said};
+
+pub use shared::Shared;
 
 /// The timestamp of a record that has none.
 pub(crate) const NO_TIMESTAMP: i64 = i64::MIN;
@@ -62,116 +66,6 @@ pub enum News {
     Aborted(u64),
 }
 
-/// What all operators of a subtask share while a record passes through them.
-pub struct Shared {
-    timestamp: Cell<i64>,
-    index: Cell<u32>,
-    failed: Cell<bool>,
-    failure: RefCell<Option<Failure>>,
-    skip_bad_records: bool,
-    bad_records: Cell<u64>,
-    late_records: Cell<u64>,
-    /// How far event time has come at the inputs.
-    watermark: Cell<i64>,
-    timers: RefCell<PendingTimers>,
-    /// The edges that leave this subtask and where they go, for people; known once all is built.
-    targets: RefCell<Vec<(u32, String)>>,
-}
-
-impl Shared {
-    #[inline]
-    pub(crate) fn timestamp(&self) -> i64 {
-        self.timestamp.get()
-    }
-
-    #[inline]
-    pub(crate) fn set_timestamp(&self, timestamp: i64) {
-        self.timestamp.set(timestamp);
-    }
-
-    /// How far event time has come at the inputs; `i64::MIN` at the start.
-    #[inline]
-    pub(crate) fn watermark(&self) -> i64 {
-        self.watermark.get()
-    }
-
-    /// Registers or deletes a timer; `key` appends the encoded key.
-    pub(crate) fn timer(
-        &self,
-        timer: Timer,
-        deletes: bool,
-        key: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
-        namespace: &[u8],
-    ) {
-        let mut timers = self.timers.borrow_mut();
-        if let Err(problem) = timers.add(timer, deletes, key, namespace) {
-            self.fail(Failure::Other(problem));
-        }
-    }
-
-    /// Says which record of the batch is being processed.
-    #[inline]
-    pub(crate) fn enter(&self, index: u32, timestamp: i64) {
-        self.index.set(index);
-        self.timestamp.set(timestamp);
-    }
-
-    #[inline]
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed.get()
-    }
-
-    /// The user's code returned an error; the first one counts.
-    #[cold]
-    pub(crate) fn fail_user(&self, error: &anyhow::Error) {
-        self.fail(Failure::User(format!("{error:#}")));
-    }
-
-    /// The record being processed cannot be decoded.
-    #[cold]
-    pub(crate) fn bad_record(&self, message: String) {
-        if self.skip_bad_records {
-            self.bad_records.set(self.bad_records.get() + 1);
-        } else {
-            self.fail(Failure::BadRecord(BadRecord {
-                index: self.index.get(),
-                message,
-            }));
-        }
-    }
-
-    /// A record came too late for all its windows.
-    #[cold]
-    pub(crate) fn dropped_late(&self) {
-        self.late_records.set(self.late_records.get() + 1);
-    }
-
-    /// The job's own code made a record that cannot leave on an edge. That is no bad record: the one
-    /// that came in was read.
-    #[cold]
-    pub(crate) fn fail_output(&self, edge: u32, problem: &str) {
-        let targets = self.targets.borrow();
-        let known = targets.iter().find(|(id, _)| *id == edge);
-        let target = known.map_or_else(|| format!("edge {edge}"), |(_, name)| name.clone());
-        self.fail(Failure::User(format!(
-            "cannot emit a record to {target}: {problem}"
-        )));
-    }
-
-    #[cold]
-    pub(crate) fn fail(&self, failure: Failure) {
-        self.failed.set(true);
-        self.failure.borrow_mut().get_or_insert(failure);
-    }
-
-    fn take_failure(&self) -> Result<(), Failure> {
-        if !self.failed.get() {
-            return Ok(());
-        }
-        self.failure.borrow_mut().take().map_or(Ok(()), Err)
-    }
-}
-
 /// A subtask while its operators are built.
 #[derive(Clone)]
 pub struct Scope(Rc<Parts>);
@@ -192,18 +86,7 @@ struct Parts {
 
 impl Scope {
     fn new(context: TaskContext) -> Self {
-        let shared = Shared {
-            timestamp: Cell::new(NO_TIMESTAMP),
-            index: Cell::new(0),
-            failed: Cell::new(false),
-            failure: RefCell::new(None),
-            skip_bad_records: context.on_bad_record == BadRecordPolicy::Skip,
-            bad_records: Cell::new(0),
-            late_records: Cell::new(0),
-            watermark: Cell::new(i64::MIN),
-            timers: RefCell::new(PendingTimers::new()),
-            targets: RefCell::default(),
-        };
+        let shared = Shared::new(context.on_bad_record == BadRecordPolicy::Skip);
         Self(Rc::new(Parts {
             shared: Rc::new(shared),
             edges: RefCell::new(Vec::new()),
@@ -378,7 +261,7 @@ impl Runtime {
         let targets = parts.context.outputs.iter();
         let targets =
             targets.filter_map(|output| Some((output.edge, env.edge_target(output.edge)?)));
-        parts.shared.targets.replace(targets.collect());
+        parts.shared.set_targets(targets.collect());
         let known = env.operator_count() as u32;
         if let Some(operator) = parts.context.operators.iter().find(|id| **id >= known) {
             return Err(Failure::Other(format!(
@@ -449,8 +332,7 @@ impl Runtime {
     }
 
     pub(crate) fn on_watermark(&self, time: i64) -> Result<(), Failure> {
-        let watermark = &self.scope.0.shared.watermark;
-        watermark.set(watermark.get().max(time));
+        self.scope.0.shared.advance(time);
         self.finish_call()
     }
 
@@ -502,15 +384,7 @@ impl Runtime {
         let shared = &self.scope.0.shared;
         shared.take_failure()?;
         self.scope.flush();
-        shared.timers.borrow_mut().flush();
-        for (name, count) in [
-            ("numBadRecords", &shared.bad_records),
-            ("numLateRecordsDropped", &shared.late_records),
-        ] {
-            if count.get() > 0 {
-                host::counter_add(name, count.replace(0));
-            }
-        }
+        shared.finish_call();
         Ok(())
     }
 }

@@ -254,7 +254,7 @@ fn timers_fire_in_order_before_the_operator_and_those_behind_hear_of_the_time() 
     check(
         &[1],
         "0:t7,t3,t9 0:W2 0:W7 0:t5 0:W8 0:Wmax 0:end 0:gone",
-        "open at(2) W2 event(3) event(7) at(7) W7 event(5) at(8) W8 event(9) at(max) Wmax end(0) \
+        "open at(2) W2 at(7) event(3) event(7) W7 at(8) event(5) W8 at(max) event(9) Wmax end(0) \
          end gone",
     );
 }
@@ -265,7 +265,7 @@ fn a_timer_at_the_end_of_time_fires() {
     check(
         &[1],
         &format!("0:t{} 0:Wmax 0:end 0:gone", i64::MAX),
-        &format!("open event({}) at(max) Wmax end(0) end gone", i64::MAX),
+        &format!("open at(max) event({}) Wmax end(0) end gone", i64::MAX),
     );
 }
 
@@ -299,7 +299,7 @@ fn a_timer_that_a_timer_registers_fires_in_the_same_round() {
     });
     rig.send("0:t1 0:W3 0:W9 0:end 0:gone");
     rig.task.run(&Outcome::default()).unwrap();
-    let expected = "open event(1) event(2) event(3) watermark(3) W3 event(4) watermark(9) W9";
+    let expected = "open watermark(3) event(1) event(2) event(3) W3 watermark(9) event(4) W9";
     assert!(taken(&mut rig.output).starts_with(expected));
 }
 

@@ -34,6 +34,7 @@ pub(crate) struct Operator {
     slot_sharing_group: Option<String>,
     #[component(name = "co-location")]
     co_location: Option<String>,
+    #[component(name = "watermark-interval")]
     watermark_interval: Option<u32>,
 }
 

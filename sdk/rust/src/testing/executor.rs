@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 
+mod time;
+
 use anyhow::{Result, bail, ensure};
 
-use super::event_time::{Channel, EventTime};
+use super::event_time::EventTime;
 use super::exchange::Exchange;
 use super::host::{Emitted, MemoryHost, Seat, SplitMix, memory};
 use super::outcome::{Outcome, SinkOutput};
@@ -21,7 +23,6 @@ use crate::host::{
     empty_blobs,
 };
 use crate::native::{self, Instance};
-use crate::timers::TimeDomain;
 
 /// A job at work.
 pub(super) struct Executor<'a> {
@@ -186,63 +187,6 @@ impl<'a> Executor<'a> {
             self.tell_ends(task)?;
         }
         Ok(())
-    }
-
-    /// Event time has advanced at the inputs of a subtask: first its operators hear of it, then timers
-    /// fire, then those who read from it hear of it.
-    fn advance(&mut self, task: usize, time: i64) -> Result<()> {
-        self.call(task, |instance| instance.on_watermark(time))?;
-        self.fire(task, TimeDomain::Event, time)?;
-        let (makes_its_own, _) = self.plan.makes_watermarks(self.tasks[task].vertex);
-        match makes_its_own && time < i64::MAX {
-            true => Ok(()),
-            false => self.route(task, vec![Emitted::Watermark(time)]),
-        }
-    }
-
-    fn idle(&mut self, task: usize, channel: Channel) -> Result<()> {
-        let (passed, all) = self.tasks[task].event_time.idle(channel);
-        passed.map_or(Ok(()), |time| self.advance(task, time))?;
-        let (makes_its_own, _) = self.plan.makes_watermarks(self.tasks[task].vertex);
-        match all && !makes_its_own {
-            true => self.route(task, vec![Emitted::Idle]),
-            false => Ok(()),
-        }
-    }
-
-    /// Fires the timers of a subtask up to a time, also those that they register.
-    fn fire(&mut self, task: usize, domain: TimeDomain, up_to: i64) -> Result<()> {
-        let due = |executor: &mut Self| {
-            let host = executor.tasks[task].host()?;
-            host.timers.due(domain, up_to)
-        };
-        while let Some(due) = due(self) {
-            self.call(task, |instance| {
-                instance.on_timers(domain, &due.times, &due.keys, &due.namespaces)
-            })?;
-        }
-        Ok(())
-    }
-
-    fn fire_processing(&mut self) -> Result<()> {
-        for task in self.running() {
-            self.fire(task, TimeDomain::Processing, self.clock)?;
-        }
-        self.drain()
-    }
-
-    /// Asks the operators that make watermarks for one, as the host does from time to time.
-    fn probe(&mut self) -> Result<()> {
-        for task in self.running() {
-            let (_, is_probed) = self.plan.makes_watermarks(self.tasks[task].vertex);
-            if is_probed {
-                let none = empty_blobs();
-                self.call(task, |instance| {
-                    instance.on_timers(TimeDomain::Processing, &[], &none, &none)
-                })?;
-            }
-        }
-        self.drain()
     }
 
     /// Tells a subtask which of its inputs have ended since it was told last.

@@ -17,7 +17,7 @@ fn a_chain_that_makes_watermarks_is_probed_and_hands_on_only_the_end_of_those_th
     rig.task.operator.open(&rig.task.context).unwrap();
     let mut progress = rig.task.start();
     for word in [
-        "0:W3", "0:idle", "0:+199", "0:+1", "0:a", "0:w5", "0:Wmax", "0:end", "0:gone",
+        "0:W3", "0:idle", "0:active", "0:+199", "0:+1", "0:a", "0:w5", "0:Wmax", "0:end", "0:gone",
     ] {
         rig.send(word);
         for _ in 0..2 {
