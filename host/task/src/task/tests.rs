@@ -235,7 +235,7 @@ fn the_least_watermark_of_all_inputs_is_handed_on_after_what_it_caused() {
     check(
         &[1, 1],
         "0:W5 1:W3 1:a 1:W9 0:end 1:end 0:gone 1:gone",
-        "open at(5) at(3) W3 1:a at(9) W5 end(0) end(1) end gone",
+        "open at(3) W3 1:a at(5) W5 end(0) end(1) end gone",
     );
 }
 

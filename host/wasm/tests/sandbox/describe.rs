@@ -40,9 +40,9 @@ fn bare(image: &mut Image, id: u32, kind: [u32; 5]) -> Vec<u32> {
         options,
         options_len,
     ];
-    // Chaining `never`, no states, and five times `none`.
+    // Chaining `never`, no states, and six times `none`.
     words.extend([2, 0, 0]);
-    words.extend([0; 13]);
+    words.extend([0; 15]);
     words
 }
 
@@ -64,7 +64,18 @@ fn every_kind(image: &mut Image) -> u32 {
     let mut operators = bare(image, 0, [0, file, file_len, options, 1]);
     operators.extend([1, one, one_len, 2, 0, 0, 0, 0, 0]);
     operators.extend([states, 1, 1, uid, uid_len, 1, 4]);
-    operators.extend([1, 128, 1, group, group_len, 1, together, together_len]);
+    operators.extend([
+        1,
+        128,
+        1,
+        group,
+        group_len,
+        1,
+        together,
+        together_len,
+        1,
+        200,
+    ]);
     operators.extend(bare(image, 2, [1, file, file_len, 0, 0]));
     operators.extend(bare(image, 3, [3, 0, 0, 0, 0]));
     let operators = image.words(&operators);
