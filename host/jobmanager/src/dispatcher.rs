@@ -193,6 +193,7 @@ impl Dispatcher {
             storage: self.setup.storage.clone(),
             snapshot: accepted.snapshot,
             recovered: accepted.recovered,
+            jobs: self.setup.jobs.clone(),
             rng: Rng::seeded(self.setup.rng.next_u64()),
         };
         let entry = Entry {

@@ -1,7 +1,9 @@
 //! The job store: the jobs that run, on disk, so that a JobManager that starts again goes on with them.
 //!
 //! A job is put in before it starts and taken out when it has ended for good; where it was is in its
-//! checkpoints. Invariants: a file is whole or not there; one that cannot be read is left alone and told of.
+//! checkpoints, and a mark beside its file says that there are some. Invariants: a file is whole or not there;
+//! one that cannot be read is left alone and told of; the mark is there before anybody sees what a
+//! checkpoint has made visible.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -21,6 +23,8 @@ const HEAD: [u8; 8] = *b"wmjob\0\0\x01";
 const CHECKSUM: usize = 32;
 /// The ending of files that are whole.
 const ENDING: &str = "job";
+/// The ending of the marks of jobs that have completed a checkpoint.
+const MARK: &str = "checkpointed";
 
 /// A job that runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +59,9 @@ impl JobStore {
         let mut jobs = Vec::new();
         for entry in fs::read_dir(dir).map_err(failed("list", dir))? {
             let path = entry.map_err(failed("list", dir))?.path();
+            if path.extension().is_some_and(|ending| ending == MARK) {
+                continue;
+            }
             if path.extension().is_none_or(|ending| ending != ENDING) {
                 // Half-written by a process that was killed.
                 fs::remove_file(&path).map_err(failed("remove", &path))?;
@@ -89,15 +96,32 @@ impl JobStore {
         write().map_err(failed("write", &path))
     }
 
+    /// Remembers that a job has completed a checkpoint. Blocks until it is on the disk.
+    pub(crate) fn mark(&self, job: JobId) -> Result<(), StoreError> {
+        let path = self.mark_of(job);
+        let write = || {
+            fs::File::create(&path)?.sync_all()?;
+            fs::File::open(&self.dir)?.sync_all()
+        };
+        write().map_err(failed("write", &path))
+    }
+
+    /// Where it is remembered that a job has completed a checkpoint.
+    pub(crate) fn mark_of(&self, job: JobId) -> PathBuf {
+        self.path(job).with_extension(MARK)
+    }
+
     /// Forgets a job.
     pub(crate) fn remove(&self, job: JobId) -> Result<(), StoreError> {
-        let path = self.path(job);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(failed("remove", &path)(error))
+        for path in [self.path(job), self.mark_of(job)] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed("remove", &path)(error));
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     fn path(&self, job: JobId) -> PathBuf {
@@ -146,8 +170,12 @@ mod tests {
         for number in [3, 1, 2] {
             store.put(&job(number)).unwrap();
         }
+        store.mark(JobId(2)).unwrap();
+        store.mark(JobId(3)).unwrap();
         store.remove(JobId(2)).unwrap();
         store.remove(JobId(2)).unwrap();
+        assert!(!store.mark_of(JobId(2)).exists());
+        assert!(store.mark_of(JobId(3)).exists());
         let damaged = store.path(JobId(3));
         let mut bytes = fs::read(&damaged).unwrap();
         *bytes.last_mut().unwrap() ^= 1;

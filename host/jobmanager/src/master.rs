@@ -28,6 +28,7 @@ use wasmill_types::JobStatus;
 use wasmill_types::id::{LeaderId, OperatorId, RegistrationId};
 
 use crate::bundles::Lease;
+use crate::jobs::JobStore;
 use crate::options::Options;
 use crate::resources::{self, Member};
 use crate::restart::Restart;
@@ -113,6 +114,8 @@ pub(crate) struct Setup {
     pub(crate) snapshot: Option<(Completed, ClaimMode)>,
     /// The checkpoints of an earlier JobMaster of this job, oldest first, if there was one.
     pub(crate) recovered: Option<Vec<Completed>>,
+    /// Where it is remembered that the job has completed a checkpoint.
+    pub(crate) jobs: Option<Arc<JobStore>>,
     /// Names savepoints.
     pub(crate) rng: Rng,
 }

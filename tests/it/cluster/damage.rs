@@ -104,6 +104,26 @@ fn a_job_of_which_all_checkpoints_are_damaged_does_not_start_from_the_beginning(
 }
 
 #[test]
+fn a_job_whose_checkpoints_are_away_does_not_start_from_the_beginning() {
+    let (mut cluster, job) = killed_with(1);
+    let checkpoints = cluster.dir().join("checkpoints");
+    let away = cluster.dir().join("away");
+    fs::rename(&checkpoints, &away).unwrap();
+    cluster.start_job_manager_again();
+    log_with(
+        &cluster,
+        "the job has completed checkpoints, and there is none",
+    );
+    assert_eq!(cluster.state(&job), "");
+    cluster.kill_job_manager();
+    // Whoever started meanwhile has made the directory again.
+    let _ = fs::remove_dir_all(&checkpoints);
+    fs::rename(&away, &checkpoints).unwrap();
+    cluster.restart_job_manager();
+    cluster.until(&job, &["RUNNING"]);
+}
+
+#[test]
 fn a_job_whose_state_is_damaged_fails_with_the_file_as_the_reason() {
     const FEW: &str = "[restart]\nstrategy = \"fixed-delay\"\nfixed-delay-attempts = 2\nfixed-delay-delay = \"50ms\"\n";
     let mut cluster = Cluster::of(1, 2, FEW);

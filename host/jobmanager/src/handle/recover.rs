@@ -123,6 +123,15 @@ impl Handle {
             );
             return Err(JobManagerError::Invalid(problem));
         }
+        let mark = self.store()?.jobs.mark_of(description.job);
+        if usable.is_empty() && mark.exists() {
+            let (path, mark) = (directory.path(), mark.display());
+            let problem = format!(
+                "the job has completed checkpoints, and there is none in `{path}`; bring the directory back, or \
+                 remove `{mark}` to start the job from the beginning"
+            );
+            return Err(JobManagerError::Invalid(problem));
+        }
         let retained = description.settings.checkpoints.retained.get() as usize;
         usable.truncate(retained);
         usable.reverse();

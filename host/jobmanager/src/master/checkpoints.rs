@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use wasmill_actor::{Reply, Rng};
 use wasmill_checkpoint::coordinator::{
@@ -46,6 +47,8 @@ pub(super) struct Checkpoints {
     pub(super) cleaning: usize,
     /// Whether savepoints were taken, which may refer to what sinks have handed over.
     pub(super) has_savepoints: bool,
+    /// Whether the job store knows that the job has completed a checkpoint.
+    is_marked: Arc<AtomicBool>,
 }
 
 impl Checkpoints {
@@ -78,6 +81,7 @@ impl Checkpoints {
             next_wish: 0,
             cleaning: 0,
             has_savepoints,
+            is_marked: Arc::default(),
         }
     }
 
@@ -311,9 +315,22 @@ impl JobMaster {
 
     fn write_metadata(&self, checkpoint: CheckpointId, directory: String, metadata: Arc<Metadata>) {
         let storage = self.checkpoints.storage.clone();
+        let is_marked = Arc::clone(&self.checkpoints.is_marked);
+        let jobs = self.setup.jobs.clone();
+        let jobs = jobs.filter(|_| !is_marked.load(Ordering::Relaxed));
+        let job = self.setup.description.job;
         self.errand("write metadata", async move {
-            let result = storage.write_metadata(&directory, &metadata).await;
-            let result = result.map_err(|error| error.to_string());
+            let written = storage.write_metadata(&directory, &metadata).await;
+            let mut result = written.map_err(|error| error.to_string());
+            if let (Ok(bytes), Some(jobs)) = (&result, jobs) {
+                let bytes = *bytes;
+                let marked = tokio::task::spawn_blocking(move || jobs.mark(job)).await;
+                result = match marked {
+                    Ok(marked) => marked.map(|()| bytes).map_err(|error| error.to_string()),
+                    Err(panic) => Err(panic.to_string()),
+                };
+                is_marked.store(result.is_ok(), Ordering::Relaxed);
+            }
             Message::Coordinated(Event::MetadataWritten { checkpoint, result })
         });
     }
