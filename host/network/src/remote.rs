@@ -32,7 +32,7 @@ mod wire;
 
 pub use channel::{ChannelId, PeerAddr};
 pub use dialer::{Dialer, protocol};
-pub use options::{EXCLUSIVE_BUFFERS, FILLING_BUFFERS, Options, queue_of};
+pub use options::{EXCLUSIVE_BUFFERS, FILLING_BUFFERS, Options, buffers_within, queue_of};
 pub use plane::{Connect, ConnectError, Connecting, DataPlane, OpenError};
 pub use pool::{BUFFER_BYTES, BufferPool, FLOATING_PER_GATE, PoolExhausted};
 

@@ -189,7 +189,7 @@ impl Start<'_> {
     fn plane(&self, endpoint: &Endpoint) -> DataPlane {
         let network = &self.config.network;
         let options = remote::Options {
-            memory: network.memory,
+            memory: remote::buffers_within(network.memory),
             connections: network.connections,
             max_record_bytes: self.limits().record_bytes,
             ..remote::Options::default()

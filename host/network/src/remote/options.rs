@@ -19,10 +19,20 @@ pub fn queue_of(buffers: usize) -> usize {
     buffers.saturating_sub(FILLING_BUFFERS as usize).max(1)
 }
 
+/// What connections keep besides the records of channels: packets on their way, and their books. Seen with
+/// 832 buffers that stuck consumers had filled over four connections.
+const TRANSPORT_BYTES: u64 = 4 << 20;
+
+/// What is left for buffers of the memory that the network may take, `network.memory`: all but the
+/// transport's share, which is at most an eighth.
+pub fn buffers_within(memory: ByteSize) -> ByteSize {
+    ByteSize(memory.0 - TRANSPORT_BYTES.min(memory.0 / 8))
+}
+
 /// The settings of the data plane of one TaskManager.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `network.memory`: the memory of all buffers of remote channels.
+    /// The memory of all buffers of remote channels: what [`buffers_within`] leaves of `network.memory`.
     pub memory: ByteSize,
     /// `network.connections`: how many connections the channels to one TaskManager are spread over. Each
     /// is encrypted on one core at a time.

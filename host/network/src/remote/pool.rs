@@ -30,7 +30,7 @@ pub struct BufferPool {
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
 #[error(
     "{what} needs {needed} network buffers of {}, {available} of {total} are free; raise \
-     `network.memory` above {memory} or lower the parallelism",
+     `network.memory`, of which {memory} are for buffers, or lower the parallelism",
     ByteSize(BUFFER_BYTES as u64)
 )]
 pub struct PoolExhausted {
@@ -42,7 +42,7 @@ pub struct PoolExhausted {
     pub available: u32,
     /// The buffers that there are.
     pub total: u32,
-    /// The configured memory.
+    /// The memory of all buffers.
     pub memory: ByteSize,
 }
 
@@ -100,7 +100,7 @@ struct Waiting {
 }
 
 impl BufferPool {
-    /// A pool of as many buffers as fit into this memory (`network.memory`).
+    /// A pool of as many buffers as fit into this memory.
     pub fn new(memory: ByteSize) -> Self {
         let total = memory.0 / BUFFER_BYTES as u64;
         Self {

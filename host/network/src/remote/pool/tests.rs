@@ -22,8 +22,8 @@ fn a_channel_that_the_pool_cannot_serve_is_an_error_with_numbers() {
     let refused = pool.reserve(2, "channel c").unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "channel c needs 2 network buffers of 40 KiB, 1 of 5 are free; raise `network.memory` above \
-         200 KiB or lower the parallelism"
+        "channel c needs 2 network buffers of 40 KiB, 1 of 5 are free; raise `network.memory`, of \
+         which 200 KiB are for buffers, or lower the parallelism"
     );
     drop(first);
     assert_eq!((pool.total(), pool.in_use()), (5, 2));

@@ -94,7 +94,7 @@ fn a_channel_without_memory_is_an_error_that_names_the_key() {
     let refused = one.plane.offer(channel(0, 1), second).unwrap_err();
     let expected = "channel 00000000000000000000000000000001/0 edge 0 from subtask 0 to 1, to be \
                     sent, needs 5 network buffers of 40 KiB, 0 of 5 are free; raise \
-                    `network.memory` above 200 KiB or lower the parallelism";
+                    `network.memory`, of which 200 KiB are for buffers, or lower the parallelism";
     assert_eq!(refused.to_string(), expected);
     let _two = [0, 1].map(|consumer| subscribe(&other, &[(&one, channel(0, consumer))]));
     let (_gate, mut senders) = gate(1, 10, wasmill_actor::Signal::new());

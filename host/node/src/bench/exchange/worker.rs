@@ -141,7 +141,7 @@ impl Worker {
         let runtime = runtime.map_err(|failure| anyhow::anyhow!(failure.message))?;
         let (identity, me) = identity(args, &clock)?;
         let options = remote::Options {
-            memory: args.network_memory,
+            memory: remote::buffers_within(args.network_memory),
             ..remote::Options::default()
         };
         let entered = runtime.enter();
