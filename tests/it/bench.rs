@@ -65,3 +65,17 @@ fn options_of_other_workloads_are_refused() {
         .with_code(1)
         .error_with(&["`--backend`", "`keyed-count`"]);
 }
+
+#[test]
+fn backpressure_says_how_long_both_kinds_of_checkpoints_take() {
+    let place = empty("backpressure");
+    let flags = "--checkpoint-interval 20ms --records 20000 --rounds 1 --json";
+    let ended = bench(&place, &format!("backpressure {flags}")).end();
+    let figures: Value = serde_json::from_str(ended.with_code(0).stdout.trim()).unwrap();
+    for kind in ["aligned", "unaligned"] {
+        let taken = &figures[kind];
+        assert!(taken["checkpoints"].as_u64().unwrap() > 0, "{figures}");
+        assert!(taken["checkpoint_max_ms"].as_f64() >= taken["checkpoint_p50_ms"].as_f64());
+    }
+    assert_eq!(files(&place), Vec::<PathBuf>::new());
+}

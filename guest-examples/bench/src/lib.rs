@@ -3,6 +3,7 @@
 //!
 //! A generator's record `i` is a pure function of `i`, so both runs must add up to the same sums.
 
+mod backpressure;
 mod checkpoint;
 mod keyed_count;
 mod map_filter;
@@ -23,6 +24,7 @@ pub fn bench(env: &Env) -> Result<()> {
         "word-count" => word_count::word_count(env),
         "keyed-count" => keyed_count::keyed_count(env),
         "checkpoint" => checkpoint::checkpoint(env),
+        "backpressure" => backpressure::backpressure(env),
         other => bail!("there is no workload `{other}`"),
     }
 }

@@ -5,6 +5,7 @@
 //! else the figures mean nothing and the command fails. The workload [`exchange`] has no guest: it
 //! measures the way between TaskManagers.
 
+mod backpressure;
 mod checkpoint;
 pub(crate) mod exchange;
 mod native;
@@ -53,6 +54,7 @@ use state::{Place, Taken};
     wasmill bench keyed-count --keys 10000000 --cache-bytes '64 MiB'\n  \
     wasmill bench keyed-count --backend rocksdb --checkpoint-interval 1s\n  \
     wasmill bench checkpoint --state-bytes '2 GiB'\n  \
+    wasmill bench backpressure\n  \
     wasmill bench exchange --parallelism 2")]
 pub(crate) struct BenchArgs {
     /// The workload.
@@ -111,6 +113,8 @@ enum Workload {
     KeyedCount,
     /// Values of 1000 bytes in RocksDB of which one in a hundred changes: with checkpoints, and without.
     Checkpoint,
+    /// A sink at a hundredth of the rate: aligned and unaligned checkpoints while all channels are full.
+    Backpressure,
     /// Records from all TaskManager processes to all others, by key; beside raw QUIC.
     Exchange,
 }
@@ -133,6 +137,7 @@ impl Workload {
             Self::WordCount => "word-count",
             Self::KeyedCount => "keyed-count",
             Self::Checkpoint => "checkpoint",
+            Self::Backpressure => "backpressure",
             Self::Exchange => "exchange",
         }
     }
@@ -186,6 +191,7 @@ pub(crate) fn perform(args: &BenchArgs, clock: &Clock, screen: &Screen) -> Resul
     match args.workload {
         Workload::Exchange => {}
         Workload::Checkpoint => return checkpoint::run(args, &interrupt()).map_err(failed),
+        Workload::Backpressure => return backpressure::run(args, &interrupt()).map_err(failed),
         Workload::MapFilter | Workload::WordCount | Workload::KeyedCount => {
             return run(args, &interrupt()).map_err(failed);
         }
@@ -286,6 +292,7 @@ fn default_records(args: &BenchArgs) -> u64 {
         (Workload::WordCount, _) => 2_000_000,
         (Workload::KeyedCount, _) => 20_000_000,
         (Workload::Checkpoint, _) => 100_000_000,
+        (Workload::Backpressure, _) => 300_000,
         (Workload::Exchange, _) => (500 << 20) / u64::from(args.record_bytes),
     }
 }
@@ -293,9 +300,7 @@ fn default_records(args: &BenchArgs) -> u64 {
 fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
     let workload = match args.workload {
         Workload::MapFilter => format!("map-filter-{variant}"),
-        Workload::WordCount | Workload::KeyedCount | Workload::Checkpoint | Workload::Exchange => {
-            args.workload.name().to_owned()
-        }
+        other => other.name().to_owned(),
     };
     let mut program = vec![
         "--workload".to_owned(),
@@ -304,6 +309,9 @@ fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
     ];
     if args.workload == Workload::KeyedCount {
         program.push(format!("--keys={}", args.keys));
+    }
+    if args.workload == Workload::Backpressure {
+        program.extend(backpressure::program_args(args.keys));
     }
     if args.workload == Workload::Checkpoint {
         program.extend(checkpoint::program_args(args.state_bytes));

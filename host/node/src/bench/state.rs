@@ -23,6 +23,7 @@ const REMEMBERED: std::num::NonZeroU32 =
 pub(super) struct Place {
     backend: BackendArg,
     interval: Option<Duration>,
+    unaligned: bool,
     directory: TempDir,
 }
 
@@ -33,6 +34,8 @@ pub(super) struct Taken {
     pub(super) count: u64,
     /// From trigger to completion, in milliseconds; the median.
     pub(super) duration_p50_ms: f64,
+    /// The longest of them.
+    pub(super) duration_max_ms: f64,
     /// What was uploaded for each, in bytes; the median.
     pub(super) uploaded_p50: f64,
     /// All that was uploaded, in bytes.
@@ -51,8 +54,14 @@ impl Place {
         Ok(Self {
             backend,
             interval,
+            unaligned: false,
             directory: directory.context("make a temporary directory for state")?,
         })
+    }
+
+    /// Lets barriers overtake records, or not.
+    pub(super) fn unaligned(self, unaligned: bool) -> Self {
+        Self { unaligned, ..self }
     }
 
     /// A job's settings, with its state and its checkpoints here.
@@ -63,6 +72,7 @@ impl Place {
                 interval: self.interval,
                 directory: self.interval.map(|_| checkpoints.display().to_string()),
                 history: REMEMBERED,
+                unaligned: self.unaligned,
                 ..settings.checkpoints
             },
             backend: Some(match self.backend {
@@ -100,6 +110,7 @@ impl Taken {
         Self {
             count: records.len() as u64,
             duration_p50_ms: median(over(|it| it.duration_ms(it.triggered_ms) as f64)),
+            duration_max_ms: over(|it| it.duration_ms(it.triggered_ms) as f64).fold(0.0, f64::max),
             uploaded_p50: median(over(|it| it.totals.checkpointed_size as f64)),
             uploaded: records.iter().map(|it| it.totals.checkpointed_size).sum(),
             state_bytes: newest.totals.state_size,
