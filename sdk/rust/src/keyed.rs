@@ -26,7 +26,8 @@ use crate::stream::{Collector, Stream};
 mod core;
 mod logic;
 
-use self::core::{KeyedCore, KeyedInput};
+pub(crate) use self::core::SharedCore;
+use self::core::{KeyedCore, KeyedSeat};
 
 pub use logic::{
     Aggregate, Aggregating, Count, KeyedLogic, KeyedProcess, Processing, ProcessingWith, Reducing,
@@ -251,6 +252,11 @@ impl<T: Record, U: Upstream<T>, S: KeySelector<T>> KeyedStream<T, U, S> {
         &self.env
     }
 
+    /// The program, what is upstream, and what takes the keys out of records.
+    pub(crate) fn into_parts(self) -> (Env, U, Rc<S>) {
+        (self.env, self.upstream, self.selector)
+    }
+
     pub(crate) fn operator<L>(
         self,
         name: &str,
@@ -259,23 +265,38 @@ impl<T: Record, U: Upstream<T>, S: KeySelector<T>> KeyedStream<T, U, S> {
     where
         L: KeyedLogic<T, S::Owned>,
     {
+        let env = self.env.clone();
+        let stage = self.stage(name, |states, operator| {
+            let logic = make(states);
+            env.declare_states(operator, states.specs());
+            logic
+        });
+        Stream::new(&env, End(stage))
+    }
+
+    /// The operator, to which other inputs can be added. Whoever makes the logic declares the states.
+    pub(crate) fn stage<L>(
+        self,
+        name: &str,
+        make: impl FnOnce(&mut KeyedStates, u32) -> L,
+    ) -> KeyedStage<T, S, L>
+    where
+        L: KeyedLogic<T, S::Owned>,
+    {
         let env = self.env;
         let operator = env.add_operator(name, OperatorKind::Guest, Vec::new());
-        let mut states = KeyedStates::new::<S::Owned>(&env, operator);
-        let logic = make(&mut states);
-        states.declare(&env);
+        let mut states = KeyedStates::new::<S::Owned>(&env);
+        let logic = make(&mut states, operator);
         let spread = ByKey(Rc::clone(&self.selector));
-        let legs = self
-            .upstream
-            .seal(&env, Port { operator, input: 0 }, spread);
-        let stage = KeyedStage {
+        let port = Port { operator, input: 0 };
+        let legs = self.upstream.seal(&env, port, spread);
+        KeyedStage {
             operator,
             legs,
             selector: self.selector,
             states,
             logic,
-        };
-        Stream::new(&env, End(stage))
+        }
     }
 }
 
@@ -294,19 +315,20 @@ impl<T, S, L> Node for KeyedStage<T, S, L> {
     }
 }
 
-impl<T, S, L> Pipe<L::Out> for KeyedStage<T, S, L>
+impl<T, S, L> KeyedStage<T, S, L>
 where
     T: Record,
     S: KeySelector<T>,
     L: KeyedLogic<T, S::Owned>,
 {
-    fn is_fused(&self, _: &Scope) -> bool {
-        true
-    }
-
-    fn build<D: Down<L::Out>>(self, scope: &Scope, down: D) {
+    /// The operator at work, if it runs here, with its own input connected.
+    pub(crate) fn open<D: Down<L::Out>>(
+        self,
+        scope: &Scope,
+        down: D,
+    ) -> Option<SharedCore<T, S, L, D>> {
         if !scope.has(self.operator) {
-            return;
+            return None;
         }
         // A budget beyond the address space is no budget.
         let cache_bytes = usize::try_from(scope.context().cache_bytes).unwrap_or(usize::MAX);
@@ -318,11 +340,28 @@ where
             (self.logic, down),
         );
         let core = Rc::new(RefCell::new(core));
-        for leg in &self.legs {
-            scope.add_input(leg.edge(), Box::new(KeyedInput(Rc::clone(&core))));
+        for leg in self.legs {
+            let (edge, decode) = leg.into_parts();
+            scope.add_input(edge, core::input(&core, decode));
         }
-        scope.set_timers(Box::new(KeyedInput(Rc::clone(&core))));
-        scope.add_snapshot(Box::new(KeyedInput(core)));
+        scope.set_timers(Box::new(KeyedSeat(Rc::clone(&core))));
+        scope.add_snapshot(Box::new(KeyedSeat(Rc::clone(&core))));
+        Some(core)
+    }
+}
+
+impl<T, S, L> Pipe<L::Out> for KeyedStage<T, S, L>
+where
+    T: Record,
+    S: KeySelector<T>,
+    L: KeyedLogic<T, S::Owned>,
+{
+    fn is_fused(&self, _: &Scope) -> bool {
+        true
+    }
+
+    fn build<D: Down<L::Out>>(self, scope: &Scope, down: D) {
+        self.open(scope, down);
     }
 
     fn build_apart(self, scope: &Scope, down: Option<BoxDown<L::Out>>) {

@@ -42,7 +42,9 @@
 pub mod bindings;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
 mod alloc;
+pub mod broadcast;
 pub mod codec;
+pub mod connect;
 pub mod connector;
 #[doc(hidden)]
 pub mod emit;
@@ -50,6 +52,7 @@ pub mod env;
 #[doc(hidden)]
 pub mod guest;
 mod host;
+pub mod join;
 pub mod keyed;
 pub mod log;
 #[cfg(all(

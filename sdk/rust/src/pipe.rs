@@ -21,6 +21,7 @@ use crate::runtime::Scope;
 
 pub(crate) use fan::{IntoOutlet, Outlet};
 pub use fan::{Merged, SharedPort, Spreading, Tap};
+pub(crate) use head::DecodeFn;
 pub use head::{FromConnector, Head, Leg, Legs};
 pub(crate) use through::through;
 

@@ -47,5 +47,5 @@ pub(crate) use cache::KeyCache;
 pub use keyed::KeyedStates;
 pub use list::ListState;
 pub use map::MapState;
-pub use operator::{BroadcastState, OperatorList, OperatorStates};
+pub use operator::{BroadcastState, BroadcastView, OperatorList, OperatorStates};
 pub use value::{AggregatingState, ReducingState, ValueState};

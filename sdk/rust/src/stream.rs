@@ -416,6 +416,11 @@ impl<T: 'static, U: Upstream<T>> Stream<T, U> {
         self.shared()
     }
 
+    /// The program, and what is upstream.
+    pub(crate) fn into_parts(self) -> (Env, U) {
+        (self.env, self.upstream)
+    }
+
     fn stage<O: Record, G: Stage<O>>(
         self,
         name: &str,

@@ -11,15 +11,15 @@ use std::rc::Rc;
 use super::{KeySelector, KeyedLogic};
 use crate::codec::{Record, from_postcard};
 use crate::host::{Batch, Blobs, Failure, OperatorState, blobs_iter};
-use crate::pipe::Down;
-use crate::process::KeyedContext;
+use crate::pipe::{DecodeFn, Down};
+use crate::process::{Context, KeyedContext};
 use crate::reader::for_each_of;
 use crate::runtime::{FireTimers, Input, NO_TIMESTAMP, News, Scope, Shared, Snapshot};
 use crate::state::KeyCache;
 use crate::timers::{Fired, TimeDomain, Timer};
 
 /// A keyed operator at work.
-pub(super) struct KeyedCore<T, S: KeySelector<T>, L, D> {
+pub(crate) struct KeyedCore<T, S: KeySelector<T>, L, D> {
     operator: u32,
     shared: Rc<Shared>,
     selector: Rc<S>,
@@ -66,15 +66,15 @@ where
     /// Works in groups, between which the cache shrinks: a batch of short records can be about more
     /// state than there is memory. Slots are looked up for one group, so no eviction can take one that
     /// a record still waits for.
-    fn process(&mut self, batch: &Batch) {
+    fn process(&mut self, batch: &Batch, decode: impl Fn(&[u8]) -> Result<T, String>) {
         let mut next = 0;
         while next < batch.ends.len() && !self.shared.has_failed() {
             let group = next..batch.ends.len().min(next + self.cache.group());
             next = group.end;
             if self.cache.is_complete() {
-                self.process_cached(batch, group);
+                self.process_cached(batch, group, &decode);
             } else {
-                self.process_fetched(batch, group);
+                self.process_fetched(batch, group, &decode);
             }
             if let Err(problem) = self.cache.trim() {
                 self.shared.fail(Failure::Other(problem));
@@ -83,7 +83,12 @@ where
     }
 
     /// The state of every key is in the cache: one pass.
-    fn process_cached(&mut self, batch: &Batch, group: Range<usize>) {
+    fn process_cached(
+        &mut self,
+        batch: &Batch,
+        group: Range<usize>,
+        decode: &impl Fn(&[u8]) -> Result<T, String>,
+    ) {
         let operator = self.operator;
         let Self {
             shared,
@@ -93,27 +98,30 @@ where
             down,
             ..
         } = self;
-        for_each_of(batch, group, shared, |index, bytes| {
-            match from_postcard::<T>(bytes) {
-                Ok(record) => {
-                    let hash = batch.hashes.get(index).copied();
-                    let slot = selector.with(&record, |key| cache.slot(hash, key));
-                    cache.with_key(slot, |key| {
-                        logic.element(
-                            record,
-                            &mut KeyedContext::new(shared, operator, key),
-                            shared,
-                            down,
-                        );
-                    });
-                }
-                Err(problem) => shared.bad_record(problem),
+        for_each_of(batch, group, shared, |index, bytes| match decode(bytes) {
+            Ok(record) => {
+                let hash = batch.hashes.get(index).copied();
+                let slot = selector.with(&record, |key| cache.slot(hash, key));
+                cache.with_key(slot, |key| {
+                    logic.element(
+                        record,
+                        &mut KeyedContext::new(shared, operator, key),
+                        shared,
+                        down,
+                    );
+                });
             }
+            Err(problem) => shared.bad_record(problem),
         });
     }
 
     /// Some states are in the host's backend: decode all, fetch what is missing at once, then process.
-    fn process_fetched(&mut self, batch: &Batch, group: Range<usize>) {
+    fn process_fetched(
+        &mut self,
+        batch: &Batch,
+        group: Range<usize>,
+        decode: &impl Fn(&[u8]) -> Result<T, String>,
+    ) {
         let operator = self.operator;
         let Self {
             shared,
@@ -124,21 +132,19 @@ where
             pending,
             ..
         } = self;
-        for_each_of(batch, group, shared, |index, bytes| {
-            match from_postcard::<T>(bytes) {
-                Ok(record) => {
-                    let hash = batch.hashes.get(index).copied();
-                    let slot = selector.with(&record, |key| cache.slot(hash, key));
-                    let timestamp = shared.timestamp();
-                    pending.push(Pending {
-                        record,
-                        index: index as u32,
-                        timestamp,
-                        slot,
-                    });
-                }
-                Err(problem) => shared.bad_record(problem),
+        for_each_of(batch, group, shared, |index, bytes| match decode(bytes) {
+            Ok(record) => {
+                let hash = batch.hashes.get(index).copied();
+                let slot = selector.with(&record, |key| cache.slot(hash, key));
+                let timestamp = shared.timestamp();
+                pending.push(Pending {
+                    record,
+                    index: index as u32,
+                    timestamp,
+                    slot,
+                });
             }
+            Err(problem) => shared.bad_record(problem),
         });
         if let Err(problem) = cache.prefetch(pending.iter().map(|pending| pending.slot)) {
             shared.fail(Failure::Other(problem));
@@ -224,23 +230,74 @@ where
     }
 }
 
-pub(super) struct KeyedInput<T, S: KeySelector<T>, L, D>(
-    pub(super) Rc<RefCell<KeyedCore<T, S, L, D>>>,
-);
+impl<T, S: KeySelector<T>, L, D> KeyedCore<T, S, L, D> {
+    /// Processes a record that belongs to no key.
+    pub(crate) fn without_key(
+        &mut self,
+        f: impl FnOnce(&mut L, Context<'_>, &mut D) -> anyhow::Result<()>,
+    ) {
+        let context = Context::new(&self.shared, self.operator);
+        let outcome = f(&mut self.logic, context, &mut self.down);
+        // What it did with keyed state failed already, or did nothing: no key is the current one.
+        let outcome = match self.cache.was_missed() {
+            true => Err(anyhow::anyhow!(
+                "keyed state was used for a broadcast record, which has no key; keep what all keys need in \
+                 broadcast state"
+            )),
+            false => outcome,
+        };
+        if let Err(error) = outcome {
+            self.shared.fail_user(&error);
+        }
+    }
+}
 
-impl<T, S, L, D> Input for KeyedInput<T, S, L, D>
+/// The operator, as all that reach it have it.
+pub(crate) type SharedCore<T, S, L, D> = Rc<RefCell<KeyedCore<T, S, L, D>>>;
+
+/// One of the operator's inputs; what comes there is postcard when nothing else is said.
+pub(super) fn input<T, S, L, D>(
+    core: &SharedCore<T, S, L, D>,
+    decode: Option<DecodeFn<T>>,
+) -> Box<dyn Input>
 where
     T: Record,
     S: KeySelector<T>,
     L: KeyedLogic<T, S::Owned>,
     D: Down<L::Out>,
 {
-    fn process(&mut self, batch: &Batch) {
-        self.0.borrow_mut().process(batch);
+    let core = Rc::clone(core);
+    match decode {
+        Some(decode) => Box::new(KeyedInput { core, decode }),
+        None => Box::new(KeyedInput {
+            core,
+            decode: |bytes: &[u8]| from_postcard(bytes),
+        }),
     }
 }
 
-impl<T, S, L, D> FireTimers for KeyedInput<T, S, L, D>
+struct KeyedInput<T, S: KeySelector<T>, L, D, F> {
+    core: SharedCore<T, S, L, D>,
+    decode: F,
+}
+
+impl<T, S, L, D, F> Input for KeyedInput<T, S, L, D, F>
+where
+    T: Record,
+    S: KeySelector<T>,
+    L: KeyedLogic<T, S::Owned>,
+    D: Down<L::Out>,
+    F: Fn(&[u8]) -> Result<T, String>,
+{
+    fn process(&mut self, batch: &Batch) {
+        self.core.borrow_mut().process(batch, &self.decode);
+    }
+}
+
+/// The operator, as timers and snapshots reach it.
+pub(super) struct KeyedSeat<T, S: KeySelector<T>, L, D>(pub(super) SharedCore<T, S, L, D>);
+
+impl<T, S, L, D> FireTimers for KeyedSeat<T, S, L, D>
 where
     T: Record,
     S: KeySelector<T>,
@@ -255,7 +312,7 @@ where
     }
 }
 
-impl<T, S, L, D> Snapshot for KeyedInput<T, S, L, D>
+impl<T, S, L, D> Snapshot for KeyedSeat<T, S, L, D>
 where
     S: KeySelector<T>,
     L: KeyedLogic<T, S::Owned>,

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::{BoxDown, Down, Exit, Node, Pipe, SharedPort, Upstream, through};
 use crate::bindings::exports::wasmill::dataflow::job::Partitioning;
-use crate::codec::{Decode, Encode, Postcard, Record};
+use crate::codec::{Decode, Encode, Postcard, Record, from_postcard};
 use crate::emit::Spread;
 use crate::env::{Env, Port};
 use crate::reader::Reader;
@@ -132,15 +132,29 @@ pub struct Leg<T> {
     decode: Option<DecodeFn<T>>,
 }
 
-type DecodeFn<T> = Box<dyn Fn(&[u8]) -> Result<T, String>>;
+/// Decodes a record.
+pub(crate) type DecodeFn<T> = Box<dyn Fn(&[u8]) -> Result<T, String>>;
 
 impl<T: Record> Leg<T> {
     pub(crate) fn postcard(edge: u32) -> Self {
         Self { edge, decode: None }
     }
 
-    pub(crate) fn edge(&self) -> u32 {
-        self.edge
+    /// The edge, and how its records are read; postcard when nothing is said.
+    pub(crate) fn into_parts(self) -> (u32, Option<DecodeFn<T>>) {
+        (self.edge, self.decode)
+    }
+
+    /// The edge as one whose records are made of those that come.
+    pub(crate) fn map<O: 'static>(self, f: fn(T) -> O) -> Leg<O> {
+        let decode: DecodeFn<O> = match self.decode {
+            Some(decode) => Box::new(move |bytes| decode(bytes).map(f)),
+            None => Box::new(move |bytes| from_postcard(bytes).map(f)),
+        };
+        Leg {
+            edge: self.edge,
+            decode: Some(decode),
+        }
     }
 
     fn read<D: Down<T>>(self, scope: &Scope, down: D) {

@@ -94,6 +94,13 @@ pub(crate) struct KeyCache<K> {
     bytes_per_key: Cell<Option<usize>>,
 }
 
+impl<K> KeyCache<K> {
+    /// Whether state was asked for, since this was asked last, while there was no key.
+    pub(crate) fn was_missed(&self) -> bool {
+        self.cursor.take_missed()
+    }
+}
+
 impl<K: Key> KeyCache<K> {
     pub(crate) fn new(states: KeyedStates, budget: usize) -> Self {
         let (columns, cursor) = states.into_parts();

@@ -18,7 +18,6 @@ use crate::schema;
 ///
 /// A name identifies a state across versions of the program; names of one operator differ.
 pub struct KeyedStates {
-    operator: u32,
     specs: Vec<StateSpec>,
     columns: Vec<Rc<RefCell<dyn Column>>>,
     cursor: Rc<Cursor>,
@@ -35,13 +34,12 @@ impl std::fmt::Debug for KeyedStates {
 }
 
 impl KeyedStates {
-    pub(crate) fn new<K: Key>(env: &Env, operator: u32) -> Self {
+    pub(crate) fn new<K: Key>(env: &Env) -> Self {
         let complete = env
             .scope()
             .is_none_or(|scope| !scope.context().has_keyed_state);
         let (specs, columns) = (Vec::new(), Vec::new());
         Self {
-            operator,
             specs,
             columns,
             cursor: Cursor::new(complete),
@@ -106,9 +104,9 @@ impl KeyedStates {
         ValueState::new(column, Rc::clone(&self.cursor))
     }
 
-    /// Puts the states into the graph.
-    pub(crate) fn declare(&self, env: &Env) {
-        env.declare_states(self.operator, &self.specs);
+    /// What the graph says of the states.
+    pub(crate) fn specs(&self) -> &[StateSpec] {
+        &self.specs
     }
 
     pub(crate) fn into_parts(self) -> (Vec<Rc<RefCell<dyn Column>>>, Rc<Cursor>) {

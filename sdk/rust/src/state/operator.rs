@@ -18,6 +18,8 @@ use crate::schema;
 /// A name identifies a state across versions of the program; names of one operator differ.
 pub struct OperatorStates {
     operator: u32,
+    /// The number of the first state.
+    first: u32,
     specs: Vec<StateSpec>,
     restored: Vec<OperatorState>,
     snapshots: Vec<Box<dyn Snapshot>>,
@@ -44,12 +46,21 @@ impl OperatorStates {
         let (specs, snapshots) = (Vec::new(), Vec::new());
         Self {
             operator,
+            first: 0,
             specs,
             restored,
             snapshots,
             problem: None,
             runs_here,
             describes: env.scope().is_none(),
+        }
+    }
+
+    /// As `new`, for an operator that has keyed states too, which are numbered from 0.
+    pub(crate) fn beside_keyed(env: &Env, operator: u32) -> Self {
+        Self {
+            first: BESIDE_KEYED,
+            ..Self::new(env, operator)
         }
     }
 
@@ -61,6 +72,15 @@ impl OperatorStates {
     /// A list of which every subtask gets the parts of all when the job is restored.
     pub fn union_list<T: Record>(&mut self, name: &str) -> OperatorList<T> {
         self.list_of_kind(name, StateKind::OperatorUnion)
+    }
+
+    /// As [`OperatorStates::broadcast`], for an operator with an input of broadcast records: a map that only
+    /// these can change; see [`BroadcastProcess`](crate::broadcast::BroadcastProcess).
+    pub fn broadcast_view<K: Record + Ord, V: Record>(
+        &mut self,
+        name: &str,
+    ) -> BroadcastView<K, V> {
+        BroadcastView(self.broadcast(name))
     }
 
     /// A map that is equal in all subtasks, because all see the same broadcast records.
@@ -94,7 +114,12 @@ impl OperatorStates {
 
     /// Puts the states into the graph and, where the operator runs, into its snapshots.
     pub(crate) fn finish(self, env: &Env) {
-        env.declare_states(self.operator, &self.specs);
+        self.finish_beside(env, &[]);
+    }
+
+    /// As `finish`, with the operator's keyed states.
+    pub(crate) fn finish_beside(self, env: &Env, keyed: &[StateSpec]) {
+        env.declare_states(self.operator, &[keyed, &self.specs].concat());
         if let Some(problem) = self.problem {
             env.mistake(problem);
         }
@@ -130,7 +155,7 @@ impl OperatorStates {
             .map(|(index, bytes)| read(index, bytes))
             .collect();
         items.unwrap_or_else(|problem| {
-            let name = &self.specs[state as usize].name;
+            let name = &self.specs[(state - self.first) as usize].name;
             self.problem = Some(format!(
                 "the restored state `{name}` cannot be read: {problem}"
             ));
@@ -139,7 +164,7 @@ impl OperatorStates {
     }
 
     fn add(&mut self, name: &str, kind: StateKind, value: impl FnOnce() -> String) -> u32 {
-        let id = self.specs.len() as u32;
+        let id = self.first + self.specs.len() as u32;
         let value = self.describes.then(value);
         let schema = value.and_then(|value| schema::of_state(None, &value));
         self.specs.push(StateSpec {
@@ -152,6 +177,9 @@ impl OperatorStates {
         id
     }
 }
+
+/// Where the numbers of operator states begin in an operator with keyed states, which has fewer of these.
+const BESIDE_KEYED: u32 = 1 << 16;
 
 enum Either<K, V> {
     Key(K),
@@ -329,5 +357,41 @@ impl<K: Record + Ord, V: Record> Snapshot for BroadcastState<K, V> {
             items,
         });
         Ok(())
+    }
+}
+
+/// A [`BroadcastState`] that functions can look at; only a broadcast record can change it, with
+/// [`BroadcastContext::change`](crate::broadcast::BroadcastContext::change).
+pub struct BroadcastView<K, V>(BroadcastState<K, V>);
+
+impl<K, V> std::fmt::Debug for BroadcastView<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<K, V> Clone for BroadcastView<K, V> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K: Record + Ord, V: Record> BroadcastView<K, V> {
+    /// The value at a key.
+    pub fn get(&self, key: &K) -> Option<V>
+    where
+        V: Clone,
+    {
+        self.0.get(key)
+    }
+
+    /// Looks at the whole map.
+    pub fn read<R>(&self, f: impl FnOnce(&BTreeMap<K, V>) -> R) -> R {
+        self.0.read(f)
+    }
+
+    /// Changes the map; only for broadcast records.
+    pub(crate) fn change<R>(&self, f: impl FnOnce(&mut BTreeMap<K, V>) -> R) -> R {
+        f(&mut self.0.map.borrow_mut())
     }
 }

@@ -182,6 +182,8 @@ pub(crate) struct Cursor {
     /// Whether what is not in the cache is nowhere: nothing was restored, nothing evicted.
     complete: Cell<bool>,
     keys: OnceCell<Rc<dyn Keys>>,
+    /// Whether somebody asked for the key while there was none.
+    missed: Cell<bool>,
 }
 
 impl Cursor {
@@ -191,6 +193,7 @@ impl Cursor {
             slot,
             complete,
             keys: OnceCell::new(),
+            missed: Cell::new(false),
         })
     }
 
@@ -212,11 +215,17 @@ impl Cursor {
     pub(crate) fn slot(&self) -> anyhow::Result<usize> {
         let slot = self.slot.get();
         if slot == u32::MAX {
+            self.missed.set(true);
             anyhow::bail!(
                 "keyed state is only available while a record of a keyed stream is processed"
             );
         }
         Ok(slot as usize)
+    }
+
+    /// Whether somebody has asked for the key, since this was asked last, while there was none.
+    pub(crate) fn take_missed(&self) -> bool {
+        self.missed.take()
     }
 
     #[inline]

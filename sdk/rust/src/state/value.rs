@@ -76,6 +76,19 @@ impl<V: Record> ValueState<V> {
         Ok(self.column.borrow_mut().load(&self.cursor)?.value.is_some())
     }
 
+    /// Looks at the value of the current key. The function must not use the state itself.
+    ///
+    /// # Errors
+    /// As [`ValueState::get`].
+    pub fn read<R>(&self, f: impl FnOnce(Option<&V>) -> R) -> Result<R> {
+        Ok(f(self
+            .column
+            .borrow_mut()
+            .load(&self.cursor)?
+            .value
+            .as_ref()))
+    }
+
     /// Sets the value of the current key. Outside a record it does nothing.
     pub fn set(&self, value: V) {
         self.overwrite(Some(value));

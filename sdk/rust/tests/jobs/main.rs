@@ -5,8 +5,10 @@
 
 mod arguments;
 mod chains;
+mod connect;
 mod event_time;
 mod failures;
+mod joins;
 mod keyed;
 mod large_state;
 mod operators;
