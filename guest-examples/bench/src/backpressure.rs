@@ -5,7 +5,8 @@ use wasmill::prelude::*;
 
 use crate::map_filter::mix;
 
-/// Counts keys, and hands the counts to a sink that computes `--work` numbers for each.
+/// Counts keys, and hands the counts to a sink that computes `--work` numbers for each. Barriers overtake
+/// nothing between subtasks that belong together, so the edges are exchanges.
 pub(crate) fn backpressure(env: &Env) -> Result<()> {
     let keys: u64 = env.arg_as("keys")?;
     let work: u64 = env.arg_as("work")?;
@@ -14,7 +15,7 @@ pub(crate) fn backpressure(env: &Env) -> Result<()> {
     }))
     .key_by(|(key, _)| *key)
     .reduce(|(key, count), (_, more): (u64, u64)| (key, count + more))
-    .disable_chaining()
+    .rebalance()
     .sink_with(Slow { work, count: 0 });
     Ok(())
 }

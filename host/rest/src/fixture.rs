@@ -371,6 +371,7 @@ fn attempt(
             busy_ms: 1000,
             backpressured_ms: 600 * u64::from(subtask),
             idle_ms: 1000 - 600 * u64::from(subtask),
+            watermark_in: (subtask == 1).then_some(START_MS),
             custom: vec![("words".to_owned(), 10 * unit)],
             ..TaskCounters::default()
         },

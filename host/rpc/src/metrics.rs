@@ -32,7 +32,7 @@ pub struct Task<'a> {
 }
 
 /// Takes a value from what is known.
-type Reading<T> = fn(&T) -> f64;
+type Reading<T, V = f64> = fn(&T) -> V;
 
 /// Each metric of counters, and its value.
 const COUNTERS: [(&Metric, Reading<TaskCounters>); 9] = [
@@ -47,6 +47,17 @@ const COUNTERS: [(&Metric, Reading<TaskCounters>); 9] = [
         it.backpressured_ms as f64 / 1000.0
     }),
     (table::TASK_IDLE, |it| it.idle_ms as f64 / 1000.0),
+];
+
+/// Each metric of counters that is not always known, and its value.
+const TIMES: [(&Metric, Reading<TaskCounters, Option<f64>>); 2] = [
+    (table::TASK_WATERMARK, |it| {
+        let time = it.watermark_in.filter(|time| *time < i64::MAX);
+        time.map(|millis| millis as f64 / 1000.0)
+    }),
+    (table::TASK_WATERMARK_LAG, |it| {
+        it.watermark_lag_ms.map(|millis| millis as f64 / 1000.0)
+    }),
 ];
 
 /// Each metric of rates, and its value.
@@ -82,6 +93,12 @@ pub fn of_tasks<'a>(tasks: impl IntoIterator<Item = Task<'a>>) -> Vec<Family> {
             (labels, value(task.counters))
         };
         Family::of(metric, shown.iter().map(sample))
+    }));
+    families.extend(TIMES.map(|(metric, value)| {
+        let sample = |(labels, task): &(Labels, &Task<'_>)| {
+            Some((Labels::clone(labels), value(task.counters)?))
+        };
+        Family::of(metric, shown.iter().filter_map(sample))
     }));
     families.extend(RATES.map(|(metric, value)| {
         let sample = |(labels, task): &(Labels, &Task<'_>)| {
@@ -143,6 +160,8 @@ mod tests {
         let tenant = TenantId::default();
         let [old, new] = [10, 3].map(|records_in| TaskCounters {
             records_in,
+            watermark_in: (records_in == 3).then_some(1_500),
+            watermark_lag_ms: (records_in == 3).then_some(250),
             ..TaskCounters::default()
         });
         let tasks = [
@@ -153,6 +172,8 @@ mod tests {
         let families = of_tasks(tasks);
         assert_eq!(values(&families, table::TASK_RECORDS_IN), [3.0, 10.0]);
         assert_eq!(values(&families, table::TASK_BUSY_RATE), [250.0]);
+        assert_eq!(values(&families, table::TASK_WATERMARK), [1.5]);
+        assert_eq!(values(&families, table::TASK_WATERMARK_LAG), [0.25]);
         assert_eq!(values(&families, table::TASKS_NOT_SHOWN), [0.0]);
     }
 

@@ -101,6 +101,9 @@ impl TaskHost {
     /// When an edge cannot take it.
     pub fn watermark(&mut self, time: i64) -> Result<(), TaskFailure> {
         let told = self.event_time.watermark(time);
+        if !told.is_empty() {
+            self.metrics.watermark_out.set(time);
+        }
         told.iter().try_for_each(|element| self.broadcast(element))
     }
 

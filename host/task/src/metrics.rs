@@ -2,7 +2,7 @@
 //! progress.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -22,11 +22,38 @@ pub struct TaskMetrics {
     pub bytes_out: AtomicU64,
     /// [`metric::RECORDS_SENT`].
     pub records_sent: AtomicU64,
+    /// [`metric::WATERMARK_IN`].
+    pub watermark_in: Watermark,
+    /// [`metric::WATERMARK_OUT`].
+    pub watermark_out: Watermark,
     /// When a source made its first records, by the monotonic clock.
     pub first_record: OnceLock<Duration>,
     /// Where its time goes.
     pub times: TaskTimes,
     guest: Mutex<GuestMetrics>,
+}
+
+/// How far event time has come somewhere.
+#[derive(Debug)]
+pub struct Watermark(AtomicI64);
+
+impl Default for Watermark {
+    /// Nothing has been said of it.
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+}
+
+impl Watermark {
+    /// It has come here.
+    pub fn set(&self, time: i64) {
+        self.0.store(time, Ordering::Relaxed);
+    }
+
+    /// Where it is, in milliseconds since the epoch; none before the first watermark.
+    pub fn get(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|time| *time > i64::MIN)
+    }
 }
 
 /// Where the time of a task goes: it works unless it waits, and it looks at the clock only where it waits,

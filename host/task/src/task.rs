@@ -392,6 +392,7 @@ impl Task {
     /// Event time has advanced: first the operators hear of it, then timers fire, then those behind the
     /// task hear of it (semantics §1.19, §2.3).
     fn advance(&mut self, time: i64) -> Result<(), TaskFailure> {
+        self.operator.host().metrics.watermark_in.set(time);
         self.operator.on_watermark(time)?;
         while self.fire_timers(TimeDomain::Event, time)? {}
         match self.event_time.lets_through(time) {

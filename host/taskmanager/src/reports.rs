@@ -105,6 +105,7 @@ pub(crate) fn counters(task: &Watched, clock: &Clock) -> TaskCounters {
     };
     let first = metrics.first_record.get();
     let ago = |first: &Duration| millis(now.saturating_sub(*first)).cast_signed();
+    let watermark_out = metrics.watermark_out.get();
     let custom = metrics.with_guest(|guest| guest.counters.clone());
     TaskCounters {
         records_in,
@@ -117,6 +118,11 @@ pub(crate) fn counters(task: &Watched, clock: &Clock) -> TaskCounters {
         backpressured_ms: millis(spent.backpressured),
         idle_ms: millis(spent.idle),
         first_record_ms: first.map(|first| clock.now_ms() - ago(first)),
+        watermark_in: metrics.watermark_in.get(),
+        watermark_out,
+        watermark_lag_ms: watermark_out
+            .filter(|time| *time < i64::MAX)
+            .map(|time| clock.now_ms().saturating_sub(time)),
         is_source,
         custom: custom
             .into_iter()

@@ -15,6 +15,12 @@ pub const BYTES_OUT: &str = "numBytesOut";
 pub const RECORDS_SENT: &str = "numRecordsSend";
 /// Records that could not be decoded and were left out, under the policy `skip`.
 pub const BAD_RECORDS: &str = "numBadRecords";
+/// How far event time has come at the inputs of a task.
+pub const WATERMARK_IN: &str = "currentInputWatermark";
+/// How far event time has come at the outputs of a task.
+pub const WATERMARK_OUT: &str = "currentOutputWatermark";
+/// By how much event time at the outputs of a task is behind the clock, in milliseconds.
+pub const WATERMARK_LAG: &str = "watermarkLag";
 /// Batches that came from other TaskManagers.
 pub const NETWORK_FRAMES_IN: &str = "Network.numFramesIn";
 /// Batches that went to other TaskManagers.

@@ -17,8 +17,8 @@ use super::{BenchArgs, Job, Run, contenders, default_records, measure};
 use crate::failure::Exit;
 use crate::interrupt::Interrupt;
 
-/// The steps of the sink for each record.
-const WORK: u64 = 20_000;
+/// The steps of the sink for each record: 43 000 records a second on a machine that makes 4.5 million without.
+const WORK: u64 = 5_000;
 
 /// How often a checkpoint is taken if nothing else is said.
 const INTERVAL: Duration = Duration::from_millis(500);

@@ -19,6 +19,7 @@ pub(crate) type Reading = (Cow<'static, str>, Value);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Value {
     Count(u64),
+    Time(i64),
     Measure(f64),
 }
 
@@ -26,6 +27,7 @@ impl Value {
     fn as_f64(self) -> f64 {
         match self {
             Self::Count(count) => count as f64,
+            Self::Time(time) => time as f64,
             Self::Measure(measure) => measure,
         }
     }
@@ -33,6 +35,7 @@ impl Value {
     fn text(self) -> String {
         match self {
             Self::Count(count) => count.to_string(),
+            Self::Time(time) => time.to_string(),
             Self::Measure(measure) => measure.to_string(),
         }
     }
@@ -52,9 +55,13 @@ pub(crate) struct Metric {
 }
 
 impl MetricCollection {
-    /// No metric at all.
-    pub(crate) fn none() -> Self {
-        Self(Vec::new())
+    /// All readings with their values.
+    pub(crate) fn with_values(readings: Vec<Reading>) -> Self {
+        let metrics = readings.into_iter().map(|(id, value)| Metric {
+            id: id.into_owned(),
+            value: Some(value.text()),
+        });
+        Self(metrics.collect())
     }
 
     /// The names of all readings, or those with their values that the query's `get` names.

@@ -50,6 +50,13 @@ pub(crate) fn of_task(attempt: &AttemptView, api: &Api) -> Vec<Reading> {
         count("accumulateBackPressuredTimeMs", counters.backpressured_ms),
         count("accumulateIdleTimeMs", counters.idle_ms),
     ];
+    let times = [
+        (metric::WATERMARK_IN, counters.watermark_in),
+        (metric::WATERMARK_OUT, counters.watermark_out),
+        (metric::WATERMARK_LAG, counters.watermark_lag_ms),
+    ];
+    let times = times.into_iter();
+    readings.extend(times.filter_map(|(name, time)| Some((name.into(), Value::Time(time?)))));
     if let Some(rate) = api.rate(attempt) {
         let measures = [
             ("busyTimeMsPerSecond", rate.busy),
@@ -264,8 +271,14 @@ fn range(text: &str) -> Result<RangeInclusive<u32>, ApiError> {
     }
 }
 
-/// `GET /jobs/:jobid/vertices/:vertexid/watermarks`: none is known until tasks report them.
+/// `GET /jobs/:jobid/vertices/:vertexid/watermarks`: of the subtasks that have had one.
 pub(crate) fn watermarks(call: &Call) -> Result<MetricCollection, ApiError> {
-    call.vertex()?;
-    Ok(MetricCollection::none())
+    let vertex = call.vertex()?;
+    let attempts = vertex.view().subtasks.iter().map(|it| &it.current);
+    let readings = attempts.filter_map(|attempt| {
+        let time = Value::Time(attempt.counters.watermark_in?);
+        let id = format!("{}.{}", attempt.id.subtask, metric::WATERMARK_IN);
+        Some((Cow::Owned(id), time))
+    });
+    Ok(MetricCollection::with_values(readings.collect()))
 }

@@ -150,7 +150,10 @@ fn metrics_are_listed_picked_and_put_together() {
             ),
             ("/subtasks/metrics?get=numRecordsIn,none", json!([])),
             ("/subtasks/metrics?get=numRecordsIn&subtasks=7", json!([])),
-            ("/watermarks", json!([])),
+            (
+                "/watermarks",
+                json!([{"id": "1.currentInputWatermark", "value": "1700000000000"}]),
+            ),
         ] {
             assert_eq!(
                 fixture.get(&format!("{vertex}{path}")).await,

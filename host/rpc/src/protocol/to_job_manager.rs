@@ -151,6 +151,13 @@ pub struct TaskCounters {
     pub idle_ms: u64,
     /// The first record of a source, in milliseconds since the epoch.
     pub first_record_ms: Option<i64>,
+    /// How far event time has come at the inputs, in milliseconds since the epoch; none before the first
+    /// watermark, and the end of event time is `i64::MAX`.
+    pub watermark_in: Option<i64>,
+    /// The same at the outputs.
+    pub watermark_out: Option<i64>,
+    /// By how much that is behind the clock, in milliseconds; none at the end of event time.
+    pub watermark_lag_ms: Option<i64>,
     /// Whether the records that came in are those of the job's sources.
     pub is_source: bool,
     /// Counters that the bundle named.

@@ -102,6 +102,8 @@ metrics! {
     TASK_BUSY_RATE: Gauge "wasmill_task_busy_ms_per_second" "How much of each second the task works, lately.",
     TASK_BACKPRESSURED_RATE: Gauge "wasmill_task_backpressured_ms_per_second" "How much of each second the task waits for room in its outputs, lately.",
     TASK_IDLE_RATE: Gauge "wasmill_task_idle_ms_per_second" "How much of each second the task waits for input, lately.",
+    TASK_WATERMARK: Gauge "wasmill_task_watermark_seconds" "How far event time has come at the inputs of the task, in seconds since the epoch.",
+    TASK_WATERMARK_LAG: Gauge "wasmill_task_watermark_lag_seconds" "By how much event time at the outputs of the task is behind the clock.",
     TASKS_NOT_SHOWN: Gauge "wasmill_tasks_not_shown" "Tasks beyond the most that are shown.",
     JOBS: Gauge "wasmill_jobmanager_jobs" "Jobs by their state.",
     JOB_RESTARTS: Counter "wasmill_job_restarts_total" "How often the job was restarted.",
