@@ -158,3 +158,28 @@ fn word_count() {
     assert_eq!(shown.len(), 10);
     check("word-count", &input, &[], &[("--output", sorted(&shown))]);
 }
+
+#[test]
+fn sessionize() {
+    let readme = readme("sessionize");
+    let clicks = readme.split("<<'END'\n").nth(1).unwrap();
+    let clicks = clicks.split("END\n").next().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("clicks.jsonl");
+    fs::write(&input, clicks).unwrap();
+    let (visits, late): (Vec<_>, Vec<_>) = blocks(&readme, "json")
+        .into_iter()
+        .partition(|line| line.contains("pages"));
+    let sorted = |lines: &[String]| sorted(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    // One reader only, else it depends on when the others find nothing to read which clicks are late.
+    let [output, aside] = ["visits", "late"].map(|name| dir.path().join(name));
+    let paths = [&input, &output, &aside].map(|path| path.to_str().unwrap());
+    let args = [
+        "--input", paths[0], "--output", paths[1], "--late", paths[2],
+    ];
+    let args = args.into_iter().chain(["--gap", "30"]);
+    let run = Wasmill::run_local(&bundle("sessionize"), &["--parallelism", "1"], args);
+    run.end().with_code(0);
+    assert_eq!(lines_of_parts(&output), sorted(&visits));
+    assert_eq!(lines_of_parts(&aside), sorted(&late));
+}

@@ -16,5 +16,6 @@ mod cluster;
 mod examples;
 mod harness;
 mod hostile;
+mod nexmark;
 mod tidy;
 mod word_count;

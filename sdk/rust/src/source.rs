@@ -70,6 +70,16 @@ pub trait GuestSource: 'static {
     /// An error fails the job.
     fn splits(&mut self, parallelism: u32) -> Result<Vec<Self::Split>>;
 
+    /// A split's place in the order in which a reader that has several reads them, each to its end; with
+    /// none, the default, they take turns.
+    ///
+    /// A source whose splits follow each other in time says it, else the first records of a later split would
+    /// have event time pass before the last of an earlier one have come.
+    fn place(&self, split: &Self::Split) -> Option<u64> {
+        let _ = split;
+        None
+    }
+
     /// Makes the next records of a split, at most `max`, and advances the split past them.
     ///
     /// # Errors
@@ -213,7 +223,7 @@ struct Driver<S: GuestSource, D> {
     source: S,
     down: D,
     splits: Vec<S::Split>,
-    /// The split that is polled next: splits take turns, so one without end starves no other.
+    /// The split that is polled next: splits without a place take turns, so one without end starves no other.
     next: usize,
 }
 
@@ -246,6 +256,8 @@ impl<S: GuestSource, D: Down<S::Item>> SourceDriver for Driver<S, D> {
             self.splits
                 .push(from_postcard(bytes).map_err(Failure::Other)?);
         }
+        // Splits without a place stay as they came.
+        self.splits.sort_by_key(|split| self.source.place(split));
         Ok(())
     }
 
@@ -255,7 +267,8 @@ impl<S: GuestSource, D: Down<S::Item>> SourceDriver for Driver<S, D> {
             self.next %= self.splits.len();
             match self.poll_split(max_records)? {
                 Poll::More => {
-                    self.next += 1;
+                    let is_in_turns = self.source.place(&self.splits[self.next]).is_none();
+                    self.next = if is_in_turns { self.next + 1 } else { 0 };
                     return Ok(PollStatus::Ready);
                 }
                 Poll::IdleUntil(time) => {
