@@ -26,6 +26,13 @@ fn sorted(lines: &[&str]) -> Vec<String> {
     lines
 }
 
+/// Writes what stands in a README's script between `<<'WORD'` and `WORD` to a file.
+fn here_document(readme: &str, word: &str, file: &Path) {
+    let text = readme.split(&format!("<<'{word}'\n")).nth(1).unwrap();
+    let text = text.split(&format!("{word}\n")).next().unwrap();
+    fs::write(file, text).unwrap();
+}
+
 /// Runs an example over `input` at several degrees of parallelism; `outputs` are the options with a
 /// directory, each with the lines that must come out there, in any order.
 fn check(guest: &str, input: &Path, more: &[&str], outputs: &[(&str, Vec<String>)]) {
@@ -84,16 +91,9 @@ fn map_filter() {
 #[test]
 fn page_views() {
     let readme = readme("page-views");
-    let views = readme
-        .split("<<'END'\n")
-        .nth(1)
-        .unwrap()
-        .split("END\n")
-        .next()
-        .unwrap();
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("views.jsonl");
-    fs::write(&input, views).unwrap();
+    here_document(&readme, "END", &input);
     let (suspects, statistics): (Vec<_>, Vec<_>) = blocks(&readme, "json")
         .into_iter()
         .partition(|line| line.contains("recent_ms"));
@@ -138,6 +138,35 @@ fn page_views_of_many_users() {
         &[],
         &[("--output", statistics), ("--suspects", suspects)],
     );
+}
+
+#[test]
+fn fraud() {
+    let readme = readme("fraud");
+    let dir = tempfile::tempdir().unwrap();
+    let (rules, payments) = (dir.path().join("rules"), dir.path().join("payments"));
+    here_document(&readme, "END", &rules);
+    here_document(&readme, "RAW", &payments);
+    let alerts = blocks(&readme, "json");
+    assert_eq!(alerts.len(), 4);
+    for parallelism in ["1", "2", "4"] {
+        let output = dir.path().join(parallelism);
+        let names = ["--rules", "--payments", "--output"].map(PathBuf::from);
+        let paths = [&rules, &payments, &output].map(PathBuf::clone);
+        let args = names
+            .into_iter()
+            .zip(paths)
+            .flat_map(|(name, path)| [name, path]);
+        let flags = ["--parallelism", parallelism];
+        let run = Wasmill::run_local(&bundle("fraud"), &flags, args);
+        run.end().with_code(0);
+        // Already in the order in which `lines_of_parts` sorts.
+        assert_eq!(
+            lines_of_parts(&output),
+            alerts,
+            "at parallelism {parallelism}"
+        );
+    }
 }
 
 #[test]

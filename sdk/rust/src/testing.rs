@@ -33,12 +33,16 @@
 //! depend on it: [`Job::parallelism`], [`Job::chained`], [`Job::batch_records`], and with keyed state
 //! [`Job::cache_bytes`] and [`Job::restart_after`].
 //!
+//! Where it matters what happens between two records, a [`Harness`] lets the test drive the job: push elements,
+//! advance event time and the clock, look at what has come out so far, and snapshot and restore in the middle.
+//!
 //! Invariant: a test has no threads, no clock and no randomness of its own, so it does the same each time.
 
 mod event_time;
 mod exchange;
 mod executor;
 mod feed;
+mod harness;
 mod host;
 mod line;
 mod outcome;
@@ -57,7 +61,9 @@ use serde::Serialize;
 use crate::bindings::exports::wasmill::dataflow::job::JobGraph;
 use crate::env::Main;
 
+pub use harness::Harness;
 pub use outcome::Outcome;
+pub use restore::Snapshot;
 
 use host::{MemoryHost, Seat, SplitMix};
 use plan::{Plan, Shape};
@@ -86,6 +92,8 @@ pub struct Job {
     restarts: BTreeSet<u64>,
     seed: u64,
     start: i64,
+    /// Whether a test drives it by a [`Harness`].
+    is_driven: bool,
 }
 
 /// The records for one source.
@@ -129,6 +137,7 @@ impl Job {
             restarts: BTreeSet::new(),
             seed: 0,
             start: 0,
+            is_driven: false,
         }
     }
 
@@ -357,6 +366,27 @@ impl Job {
     /// The mistake in the program or in the test, or the failure of the job with the operator and the
     /// subtask that failed.
     pub fn run(&self) -> Result<Outcome> {
+        let plan = self.plan()?;
+        executor::Executor::new(Rc::new(self.clone()), Rc::new(plan), None)?.run()
+    }
+
+    /// Starts the job and lets the test drive it; see [`Harness`].
+    ///
+    /// # Errors
+    /// As [`Job::run`].
+    pub fn start(&self) -> Result<Harness> {
+        Harness::new(self.clone(), None)
+    }
+
+    /// As [`Job::start`], from a snapshot of the same job, which may have had another parallelism.
+    ///
+    /// # Errors
+    /// As [`Job::run`]; also when the snapshot is of another job.
+    pub fn restore(&self, snapshot: &Snapshot) -> Result<Harness> {
+        Harness::new(self.clone(), Some(snapshot.clone()))
+    }
+
+    fn plan(&self) -> Result<Plan> {
         ensure!(
             self.batch_records > 0,
             "`batch_records` is 0; a source hands over at least one record at a time"
@@ -370,7 +400,7 @@ impl Job {
         );
         let plan = Plan::new(graph, self.shape)?;
         feed::check_names(self, &plan)?;
-        executor::Executor::new(self, &plan)?.run()
+        Ok(plan)
     }
 
     /// The graph that the program builds.

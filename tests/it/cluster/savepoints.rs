@@ -1,5 +1,6 @@
 //! Savepoints: stopping with one and going on from it, at another parallelism and with another backend.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -233,4 +234,65 @@ fn a_savepoint_without_a_directory_says_which_option_is_missing() {
     cluster.wait("a checkpoint after the failure", || {
         (completed(&cluster, &job) > before).then_some(())
     });
+}
+
+#[test]
+fn broadcast_rules_are_in_every_subtask_when_a_savepoint_is_restored_at_another_parallelism() {
+    let cluster = Cluster::of(2, 2, RESTARTS);
+    let rules = cluster.dir().join("rules.jsonl");
+    // Every payment is against it.
+    let rule = r#"{"rule":"none","from":0,"limit":0,"within":1000}"#;
+    fs::write(&rules, format!("{rule}\n")).unwrap();
+    let run = |name: &str, flags: &[&str]| {
+        let flags = [&["--checkpoint-interval", "100ms"], flags].concat();
+        let output = cluster.dir().join(name);
+        let (rules, output) = (rules.to_str().unwrap(), output.to_str().unwrap());
+        let args = ["--rules", rules, "--made", "2000", "--output", output];
+        cluster.submit(&crate::harness::bundle("fraud"), &flags, &args)
+    };
+    // Alerts of all sixteen accounts, so from all subtasks.
+    let alerts = |name: &str, job: &str| {
+        cluster.wait("alerts of all accounts", || {
+            let state = cluster.state(job);
+            assert!(
+                !["FAILED", "CANCELED"].contains(&state.as_str()),
+                "{}",
+                newest(&cluster, job)
+            );
+            let accounts = accounts(&cluster.dir().join(name));
+            (accounts.len() == 16).then_some(())
+        });
+    };
+    let first = run("first", &["--parallelism", "2"]);
+    alerts("first", &first);
+    let savepoint = stop(&cluster, &first, &[]);
+    let mut from = savepoint;
+    for (name, parallelism) in [("more", "4"), ("fewer", "1")] {
+        let flags = ["--parallelism", parallelism, "--from-savepoint", &from];
+        let job = run(name, &flags);
+        alerts(name, &job);
+        from = stop(&cluster, &job, &[]);
+    }
+}
+
+/// The accounts in the visible output of a job that runs.
+fn accounts(output: &Path) -> BTreeSet<String> {
+    let mut accounts = BTreeSet::new();
+    for file in fs::read_dir(output).into_iter().flatten() {
+        let path = file.unwrap().path();
+        let is_visible = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("part-"));
+        let text = if is_visible {
+            fs::read_to_string(path).unwrap()
+        } else {
+            String::new()
+        };
+        accounts.extend(
+            text.lines()
+                .filter_map(|line| line.split(',').next())
+                .map(str::to_owned),
+        );
+    }
+    accounts
 }

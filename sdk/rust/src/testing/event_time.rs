@@ -80,7 +80,7 @@ impl EventTime {
 }
 
 /// The timers of a subtask.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Timers {
     event: BTreeSet<Name>,
     processing: BTreeSet<Name>,
@@ -116,6 +116,19 @@ impl Timers {
                 false => self.of(domain).insert(name),
             };
         }
+    }
+
+    /// Keeps the timers of some keys.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&[u8]) -> bool) {
+        for timers in [&mut self.event, &mut self.processing] {
+            timers.retain(|(_, key, _)| is_kept(key));
+        }
+    }
+
+    /// Adds those of another subtask.
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.event.extend(other.event.iter().cloned());
+        self.processing.extend(other.processing.iter().cloned());
     }
 
     /// When the next timer of processing time fires.

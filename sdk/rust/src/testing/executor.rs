@@ -4,8 +4,10 @@
 //! Called by [`super::Job::run`]. Invariant: between two batches no record is on its way, so a snapshot
 //! taken there is consistent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
+mod drive;
 mod open;
 mod time;
 
@@ -13,17 +15,21 @@ use anyhow::{Result, bail, ensure};
 
 use super::host::Emitted;
 use super::outcome::{Outcome, SinkOutput};
-use super::plan::{Plan, Role};
-use super::restore;
+use super::plan::{Plan, Role, Vertex};
+use super::restore::{self, Snapshot};
 use super::task::{Body, Item, Task};
 use super::{Job, feed};
 use crate::host::{PollStatus, blobs_iter, empty_blobs};
 use crate::native::Instance;
 
 /// A job at work.
-pub(super) struct Executor<'a> {
-    job: &'a Job,
-    plan: &'a Plan,
+pub(super) struct Executor {
+    job: Rc<Job>,
+    plan: Rc<Plan>,
+    /// What the subtasks start from.
+    start: Option<Snapshot>,
+    /// How many records a test has pushed to each source.
+    dealt: BTreeMap<usize, usize>,
     tasks: Vec<Task>,
     /// The place of each vertex's subtask 0 among the tasks.
     first: Vec<usize>,
@@ -46,23 +52,27 @@ enum Step {
     Ended,
 }
 
-impl<'a> Executor<'a> {
-    pub(super) fn new(job: &'a Job, plan: &'a Plan) -> Result<Self> {
+impl Executor {
+    pub(super) fn new(job: Rc<Job>, plan: Rc<Plan>, start: Option<Snapshot>) -> Result<Self> {
+        let vertices = plan.vertices.len();
         let mut executor = Self {
+            clock: start.as_ref().map_or(job.start, |start| start.clock),
+            restarts: u32::from(start.is_some()),
             job,
             plan,
+            start,
+            dealt: BTreeMap::new(),
             tasks: Vec::new(),
             first: Vec::new(),
-            clock: job.start,
             batches: 0,
             polls: 0,
-            restarts: 0,
             checkpoints: 0,
         };
-        for vertex in 0..plan.vertices.len() {
+        for vertex in 0..vertices {
             executor.first.push(executor.tasks.len());
             executor.add_vertex(vertex)?;
         }
+        executor.start = None;
         Ok(executor)
     }
 
@@ -96,9 +106,8 @@ impl<'a> Executor<'a> {
             }
         }
         if !moved {
-            let timers = self.tasks.iter_mut().filter_map(Task::host);
-            let timer = timers.filter_map(|host| host.timers.next_processing());
-            let next = timer.chain([earliest]).min().unwrap_or(earliest);
+            let timer = self.next_timer();
+            let next = timer.map_or(earliest, |timer| timer.min(earliest));
             self.clock = self.clock.max(next);
             self.fire_processing()?;
         }
@@ -205,7 +214,7 @@ impl<'a> Executor<'a> {
 
     /// Tells those who read from a subtask that nothing more comes from it.
     fn end(&mut self, task: usize) {
-        let plan = self.plan;
+        let plan = Rc::clone(&self.plan);
         let ended = &mut self.tasks[task];
         ended.ended = true;
         let (vertex, subtask) = (ended.vertex, ended.subtask);
@@ -223,14 +232,15 @@ impl<'a> Executor<'a> {
         task: usize,
         call: impl FnOnce(&mut Instance) -> Result<R, crate::host::Failure>,
     ) -> Result<R> {
-        let name = &self.plan.vertices[self.tasks[task].vertex].name;
+        let plan = Rc::clone(&self.plan);
+        let name = &plan.vertices[self.tasks[task].vertex].name;
         let (result, emitted) = self.tasks[task].call(name, self.clock, call)?;
         self.route(task, emitted)?;
         Ok(result)
     }
 
     fn route(&mut self, task: usize, emitted: Vec<Emitted>) -> Result<()> {
-        let plan = self.plan;
+        let plan = Rc::clone(&self.plan);
         let outputs = &plan.vertices[self.tasks[task].vertex].outputs;
         let writer = self.tasks[task].subtask;
         for emitted in emitted {
@@ -288,7 +298,7 @@ impl<'a> Executor<'a> {
             let operators = &self.plan.vertices[self.tasks[task].vertex].operators;
             let own = &states[task];
             let restored = restore::given_back(&self.plan.graph, operators, own, &states);
-            self.reopen(task, restored)?;
+            self.reopen(task, restored, None)?;
             if self.role(task) == Role::GuestSource {
                 let splits = &splits[task];
                 self.call(task, |instance| instance.assign(splits))?;
@@ -332,7 +342,8 @@ impl<'a> Executor<'a> {
             batches: self.batches,
             ..Outcome::default()
         };
-        for (vertex, spec) in self.plan.vertices.iter().enumerate() {
+        let plan = Rc::clone(&self.plan);
+        for (vertex, spec) in plan.vertices.iter().enumerate() {
             let tasks = self.first[vertex]..self.first[vertex] + spec.parallelism as usize;
             let mut subtasks = Vec::new();
             for task in &mut self.tasks[tasks] {
@@ -344,15 +355,20 @@ impl<'a> Executor<'a> {
                 }
             }
             if spec.role == Role::Sink {
-                let operator = &self.plan.graph.operators[spec.operators[0] as usize];
-                outcome.sinks.push(SinkOutput {
-                    name: operator.name.clone(),
-                    uid: operator.uid.clone(),
-                    format: self.plan.graph.edges[spec.inputs[0]].format.clone(),
-                    subtasks,
-                });
+                outcome.sinks.push(sink_output(&plan, spec, subtasks));
             }
         }
         outcome
+    }
+}
+
+/// What a sink got, with what is to be known of the sink.
+fn sink_output(plan: &Plan, spec: &Vertex, subtasks: Vec<Vec<Vec<u8>>>) -> SinkOutput {
+    let operator = &plan.graph.operators[spec.operators[0] as usize];
+    SinkOutput {
+        name: operator.name.clone(),
+        uid: operator.uid.clone(),
+        format: plan.graph.edges[spec.inputs[0]].format.clone(),
+        subtasks,
     }
 }

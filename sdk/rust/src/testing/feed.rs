@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::Job;
 use super::outcome::list;
-use super::plan::{Plan, Role};
+use super::plan::{Plan, Role, Vertex};
 use super::records::{Encoded, Layout};
 use crate::bindings::exports::wasmill::dataflow::job::{OperatorKind, OperatorSpec};
 use crate::host::{Batch, Blobs, empty_batch};
@@ -19,27 +19,60 @@ use crate::runtime::NO_TIMESTAMP;
 pub(super) fn batches(job: &Job, plan: &Plan, vertex: usize) -> Result<Vec<VecDeque<Batch>>> {
     let spec = &plan.vertices[vertex];
     let operator = &plan.graph.operators[spec.operators[0] as usize];
-    let edge = spec.outputs.first();
-    let layout = Layout {
-        format: edge.map_or_else(String::new, |edge| plan.graph.edges[*edge].format.clone()),
-        columns: columns(operator)?,
-    };
+    let layout = layout(plan, vertex)?;
     let given = job
         .inputs
         .iter()
         .rfind(|input| is_named(operator, &input.source));
+    if given.is_none() && job.is_driven {
+        return Ok(vec![VecDeque::new(); spec.parallelism as usize]);
+    }
     let given = given.ok_or_else(|| {
         let name = &operator.name;
         anyhow!("the source `{name}` has no records; add `.input(\"{name}\", [..])` to the test")
     })?;
     let records = (given.encode)(&layout);
     let records = records.with_context(|| format!("the input of `{}`", operator.name))?;
+    Ok(deal(job, &records, (0, spec.parallelism as usize)))
+}
+
+/// Deals records out to the subtasks of a source, of which some have been dealt before.
+pub(super) fn deal(
+    job: &Job,
+    records: &[Encoded],
+    (dealt, parallelism): (usize, usize),
+) -> Vec<VecDeque<Batch>> {
     let timed = records.iter().any(|record| record.timestamp.is_some());
-    let mut feeds = vec![Feed::new(job, timed); spec.parallelism as usize];
-    for (index, record) in records.into_iter().enumerate() {
-        feeds[index % spec.parallelism as usize].push(&record);
+    let mut feeds = vec![Feed::new(job, timed); parallelism];
+    for (index, record) in records.iter().enumerate() {
+        feeds[(dealt + index) % parallelism].push(record);
     }
-    Ok(feeds.into_iter().map(Feed::finish).collect())
+    feeds.into_iter().map(Feed::finish).collect()
+}
+
+/// How the records of a source look.
+pub(super) fn layout(plan: &Plan, vertex: usize) -> Result<Layout> {
+    let spec = &plan.vertices[vertex];
+    let edge = spec.outputs.first();
+    Ok(Layout {
+        format: edge.map_or_else(String::new, |edge| plan.graph.edges[*edge].format.clone()),
+        columns: columns(&plan.graph.operators[spec.operators[0] as usize])?,
+    })
+}
+
+/// The source of that name or uid.
+pub(super) fn find(plan: &Plan, name: &str) -> Result<usize> {
+    let operator = |vertex: &Vertex| &plan.graph.operators[vertex.operators[0] as usize];
+    let is_source = |vertex: &&Vertex| matches!(vertex.role, Role::Feed | Role::GuestSource);
+    let found = plan
+        .vertices
+        .iter()
+        .position(|vertex| is_source(&vertex) && is_named(operator(vertex), name));
+    found.ok_or_else(|| {
+        let sources = plan.vertices.iter().filter(is_source);
+        let names = list(sources.map(|vertex| operator(vertex).name.as_str()));
+        anyhow!("the job has no source `{name}`; its sources are {names}")
+    })
 }
 
 /// Checks that every input of the test is that of a source.

@@ -8,6 +8,7 @@ mod chains;
 mod connect;
 mod event_time;
 mod failures;
+mod harness;
 mod joins;
 mod keyed;
 mod large_state;

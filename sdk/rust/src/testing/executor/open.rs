@@ -1,25 +1,29 @@
 //! How the subtasks under test are set up, and set up again after a restart.
 
+use std::rc::Rc;
+
 use anyhow::Result;
 
 use super::super::event_time::EventTime;
 use super::super::exchange::Exchange;
 use super::super::feed;
 use super::super::host::{MemoryHost, Seat, SplitMix, memory};
-use super::super::plan::Role;
+use super::super::plan::{Link, Role};
+use super::super::restore::Kept;
 use super::super::task::{Body, InputEnd, Task, failed};
 use super::Executor;
 use crate::host::{
-    BadRecordPolicy, OperatorState, OutputEdge, TaskContext, blobs_iter, blobs_push, empty_blobs,
+    BadRecordPolicy, Blobs, OperatorState, OutputEdge, TaskContext, blobs_iter, blobs_push,
+    empty_blobs,
 };
 use crate::native::{self, Instance};
 
-impl<'a> Executor<'a> {
+impl Executor {
     pub(super) fn add_vertex(&mut self, vertex: usize) -> Result<()> {
-        let (plan, job) = (self.plan, self.job);
+        let (plan, job) = (Rc::clone(&self.plan), Rc::clone(&self.job));
         let spec = &plan.vertices[vertex];
         let mut feeds = match spec.role {
-            Role::Feed => feed::batches(job, plan, vertex)?,
+            Role::Feed => feed::batches(&job, &plan, vertex)?,
             Role::Guest | Role::GuestSource | Role::Sink => Vec::new(),
         }
         .into_iter();
@@ -33,7 +37,9 @@ impl<'a> Executor<'a> {
                     finished: false,
                 },
             };
-            let links = |edges: &'a [usize]| edges.iter().map(|edge| plan.links[edge]);
+            let links = |edges: &[usize]| -> Vec<Link> {
+                edges.iter().map(|edge| plan.links[edge]).collect()
+            };
             let channels = spec.inputs.iter().flat_map(|edge| {
                 let link = &plan.links[edge];
                 link.producers(subtask).map(|writer| (link.input, writer))
@@ -44,6 +50,7 @@ impl<'a> Executor<'a> {
                 inbox: Default::default(),
                 event_time: EventTime::new(channels),
                 inputs: links(&spec.inputs)
+                    .into_iter()
                     .map(|link| InputEnd {
                         open: link.producers(subtask).count(),
                         told: false,
@@ -57,7 +64,12 @@ impl<'a> Executor<'a> {
             };
             self.tasks.push(task);
             if matches!(spec.role, Role::Guest | Role::GuestSource) {
-                self.reopen(self.tasks.len() - 1, Vec::new())?;
+                let started = self.start.as_ref().map(|start| {
+                    let seat = self.seat(vertex, subtask);
+                    start.share(&plan.graph, &spec.operators, seat)
+                });
+                let (restored, kept) = started.unzip();
+                self.reopen(self.tasks.len() - 1, restored.unwrap_or_default(), kept)?;
             }
         }
         if spec.role == Role::GuestSource {
@@ -70,12 +82,10 @@ impl<'a> Executor<'a> {
     fn assign(&mut self, vertex: usize) -> Result<()> {
         let spec = &self.plan.vertices[vertex];
         let (operator, parallelism) = (spec.operators[0], spec.parallelism);
-        let seat = self.seat(vertex, 0);
-        let host = Box::new(MemoryHost::new(seat, SplitMix(self.job.seed)));
-        let (splits, _) = native::lend(host, || {
-            native::splits(self.job.main, &self.job.args, operator, parallelism)
-        });
-        let splits = splits.map_err(|failure| failed(&spec.name, 0, &failure))?;
+        let splits = match self.start.as_ref().and_then(|start| start.splits(operator)) {
+            Some(splits) => splits,
+            None => self.find_splits(vertex)?,
+        };
         let mut dealt = vec![empty_blobs(); parallelism as usize];
         for (index, split) in blobs_iter(&splits).enumerate() {
             let to = &mut dealt[index % parallelism as usize];
@@ -91,12 +101,31 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
-    /// Opens the operators of a subtask; what its host knew is carried over.
-    pub(super) fn reopen(&mut self, task: usize, restored: Vec<OperatorState>) -> Result<()> {
+    fn find_splits(&self, vertex: usize) -> Result<Blobs> {
+        let spec = &self.plan.vertices[vertex];
+        let (operator, parallelism) = (spec.operators[0], spec.parallelism);
+        let seat = self.seat(vertex, 0);
+        let host = Box::new(MemoryHost::new(seat, SplitMix(self.job.seed)));
+        let (splits, _) = native::lend(host, || {
+            native::splits(self.job.main, &self.job.args, operator, parallelism)
+        });
+        splits.map_err(|failure| failed(&spec.name, 0, &failure))
+    }
+
+    /// Opens the operators of a subtask; what its host knew is carried over, or given.
+    pub(super) fn reopen(
+        &mut self,
+        task: usize,
+        restored: Vec<OperatorState>,
+        kept: Option<Kept>,
+    ) -> Result<()> {
         let (vertex, subtask) = (self.tasks[task].vertex, self.tasks[task].subtask);
         let seed = self.seed(self.plan.links.len() + vertex, subtask);
         let mut host = MemoryHost::new(self.seat(vertex, subtask), seed.fork(self.restarts.into()));
         host.clock = self.clock;
+        if let Some(kept) = kept {
+            (host.rows, host.timers) = (kept.rows, kept.timers);
+        }
         if let Some(old) = self.tasks[task].host() {
             host.rows = std::mem::take(&mut old.rows);
             host.timers = std::mem::take(&mut old.timers);
@@ -133,7 +162,7 @@ impl<'a> Executor<'a> {
     }
 
     fn context(&self, vertex: usize, subtask: u32, restored: Vec<OperatorState>) -> TaskContext {
-        let (plan, job) = (self.plan, self.job);
+        let (plan, job) = (&self.plan, &self.job);
         let spec = &plan.vertices[vertex];
         let output = |edge: &usize| OutputEdge {
             edge: *edge as u32,

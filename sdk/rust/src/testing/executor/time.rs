@@ -11,7 +11,7 @@ use super::Executor;
 use crate::host::empty_blobs;
 use crate::timers::TimeDomain;
 
-impl Executor<'_> {
+impl Executor {
     /// Event time has advanced at the inputs of a subtask: first its operators hear of it, then timers
     /// fire, then those who read from it hear of it.
     pub(super) fn advance(&mut self, task: usize, time: i64) -> Result<()> {
