@@ -7,6 +7,7 @@
 //! come from one split, in order, so the sorted output is the same in each run, whatever the parallelism.
 
 use wasmill::prelude::*;
+use wasmill::window::{Session, Tumbling};
 use wasmill::{GuestSource, Poll};
 
 /// The longest pause that a source makes up for, in milliseconds: after a restart it does not hurry.
@@ -186,7 +187,7 @@ struct Settings {
 /// `i,key,count` to the directory `--output`. The counting panics at each of the times `--panic-at` (in
 /// milliseconds since the epoch, with commas between them; default none) that it is running. With a directory
 /// `--second` the job does the same once more, into it, with operators and slots that have nothing to do with
-/// the first.
+/// the first. With `--window MILLIS` it counts in windows instead.
 #[wasmill::job]
 pub fn ledger(env: &Env) -> Result<()> {
     env.name("ledger");
@@ -199,6 +200,9 @@ pub fn ledger(env: &Env) -> Result<()> {
     };
     if settings.keys == 0 {
         wasmill::bail!("`--keys` must be at least 1");
+    }
+    if let Some(millis) = env.arg_opt("window")? {
+        return windows(env, &settings, millis, env.arg("output")?);
     }
     count(env, &settings, "", env.arg("output")?);
     if let Some(output) = env.arg_opt("second")? {
@@ -242,6 +246,56 @@ fn count(env: &Env, settings: &Settings, suffix: &str, output: String) {
         .name(named("entries"))
         .uid(named("entries"))
         .slot_sharing_group(group);
+}
+
+/// Record `i` happens at millisecond `i`: counts the records of each key in windows and in sessions of event
+/// time, in which there are open windows and pending timers all the time.
+fn windows(env: &Env, settings: &Settings, millis: u64, output: String) -> Result<()> {
+    let keys = settings.keys;
+    let source = Ledger {
+        records: settings.records,
+        rate: settings.rate,
+        keys,
+    };
+    let strategy = WatermarkStrategy::monotonous().timestamps(|i: &u64| *i as i64);
+    // All parts of a key's sequence but each tenth belong together.
+    let breaks = move |i: &u64| match i / keys % 10 {
+        9 => wasmill::time::millis(1),
+        _ => wasmill::time::millis(keys + keys / 2),
+    };
+    let timed = env
+        .guest_source(source)
+        .uid("records")
+        .assign_timestamps_and_watermarks(strategy)
+        .shared();
+    let keyed = || timed.clone().key_by(move |i| i % keys);
+    let line = |kind: &'static str| {
+        move |key: &u64,
+              window: wasmill::window::Window,
+              count: u64,
+              out: &mut wasmill::Collector<'_, String>| {
+            out.emit(format!(
+                "{kind},{key},{},{},{count}",
+                window.start, window.end
+            ));
+            Ok(())
+        }
+    };
+    let tumbling = Tumbling::of(wasmill::time::millis(millis));
+    let tumbling = keyed()
+        .window(tumbling)
+        .aggregate_with(Count, line("window"))
+        .uid("windows");
+    let sessions = Session::with_dynamic_gap(breaks);
+    let sessions = keyed()
+        .window(sessions)
+        .aggregate_with(Count, line("session"))
+        .uid("sessions");
+    tumbling
+        .union(sessions)
+        .sink(File::lines(output))
+        .uid("lines");
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! was.
 
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{Record, from_postcard, to_postcard};
 use crate::host::{Blobs, Failure, PollStatus, blobs_iter, blobs_push, counter_add, empty_blobs};
 use crate::pipe::{BoxDown, Down, Node, Nowhere, OperatorPipe, Pipe};
-use crate::runtime::{Scope, SourceDriver};
+use crate::runtime::{Scope, Shared, SourceDriver};
 
 /// A source written in the bundle.
 ///
@@ -204,9 +205,14 @@ impl<S: GuestSource> Pipe<S::Item> for FromGuest<S> {
         let driver = Driver {
             source: self.source,
             down,
+            shared: scope.shared(),
             splits: Vec::new(),
+            numbers: 0,
             next: 0,
         };
+        if scope.has(self.operator) {
+            driver.tell_splits();
+        }
         scope.add_source(self.operator, Box::new(driver));
     }
 
@@ -222,15 +228,27 @@ impl<S: GuestSource> OperatorPipe<S::Item> for FromGuest<S> {}
 struct Driver<S: GuestSource, D> {
     source: S,
     down: D,
-    splits: Vec<S::Split>,
+    shared: Rc<Shared>,
+    /// With their numbers, which are those of no other split.
+    splits: Vec<(u32, S::Split)>,
+    numbers: u32,
     /// The split that is polled next: splits without a place take turns, so one without end starves no other.
     next: usize,
 }
 
 impl<S: GuestSource, D: Down<S::Item>> Driver<S, D> {
+    /// Each split that is being read has an event time of its own: those that take turns, or else the first.
+    fn tell_splits(&self) {
+        let in_turns = |(_, split): &&(u32, S::Split)| self.source.place(split).is_none();
+        let count = self.splits.iter().take_while(in_turns).count().max(1);
+        let numbers = self.splits.iter().take(count).map(|(number, _)| *number);
+        self.shared.set_splits(numbers);
+    }
+
     fn poll_split(&mut self, max: u32) -> Result<Poll, Failure> {
         let down = &mut self.down;
-        let split = &mut self.splits[self.next];
+        let (number, split) = &mut self.splits[self.next];
+        self.shared.set_split(*number);
         let mut made = 0;
         let outcome = self.source.poll(split, max, &mut |record| {
             made += 1;
@@ -248,16 +266,19 @@ impl<S: GuestSource, D: Down<S::Item>> SourceDriver for Driver<S, D> {
     fn splits(&mut self, parallelism: u32) -> Result<Blobs, Failure> {
         let splits = self.source.splits(parallelism);
         let splits = splits.map_err(|error| Failure::User(format!("{error:#}")))?;
-        encode_splits(&splits)
+        encode_splits(splits.iter())
     }
 
     fn assign(&mut self, splits: &Blobs) -> Result<(), Failure> {
         for bytes in blobs_iter(splits) {
-            self.splits
-                .push(from_postcard(bytes).map_err(Failure::Other)?);
+            self.numbers += 1;
+            let split = from_postcard(bytes).map_err(Failure::Other)?;
+            self.splits.push((self.numbers, split));
         }
         // Splits without a place stay as they came.
-        self.splits.sort_by_key(|split| self.source.place(split));
+        self.splits
+            .sort_by_key(|(_, split)| self.source.place(split));
+        self.tell_splits();
         Ok(())
     }
 
@@ -267,7 +288,7 @@ impl<S: GuestSource, D: Down<S::Item>> SourceDriver for Driver<S, D> {
             self.next %= self.splits.len();
             match self.poll_split(max_records)? {
                 Poll::More => {
-                    let is_in_turns = self.source.place(&self.splits[self.next]).is_none();
+                    let is_in_turns = self.source.place(&self.splits[self.next].1).is_none();
                     self.next = if is_in_turns { self.next + 1 } else { 0 };
                     return Ok(PollStatus::Ready);
                 }
@@ -277,6 +298,7 @@ impl<S: GuestSource, D: Down<S::Item>> SourceDriver for Driver<S, D> {
                 }
                 Poll::Finished => {
                     self.splits.remove(self.next);
+                    self.tell_splits();
                     let all = self.splits.is_empty();
                     return Ok(if all {
                         PollStatus::Finished
@@ -290,11 +312,13 @@ impl<S: GuestSource, D: Down<S::Item>> SourceDriver for Driver<S, D> {
     }
 
     fn snapshot(&mut self) -> Result<Blobs, Failure> {
-        encode_splits(&self.splits)
+        encode_splits(self.splits.iter().map(|(_, split)| split))
     }
 }
 
-fn encode_splits<S: Serialize>(splits: &[S]) -> Result<Blobs, Failure> {
+fn encode_splits<'a, S: Serialize + 'a>(
+    splits: impl Iterator<Item = &'a S>,
+) -> Result<Blobs, Failure> {
     let mut blobs = empty_blobs();
     for split in splits {
         blobs_push(&mut blobs, |bytes| to_postcard(split, bytes)).map_err(Failure::Other)?;

@@ -5,19 +5,14 @@
 //! work here, and [`Makers`] combines those of one chain. Invariant: a watermark follows the records that
 //! it speaks of, and the watermarks of a chain increase strictly.
 
+mod assign;
 mod idle;
 
-use std::cell::RefCell;
-use std::marker::PhantomData;
-use std::rc::Rc;
 use std::time::Duration;
 
-use crate::host;
-use crate::pipe::{Down, Node, Pipe, Stage};
-use crate::runtime::{NO_TIMESTAMP, Scope, Shared};
 use crate::time::as_millis;
 
-use idle::Idleness;
+pub use assign::{AssignTimestamps, Assigning};
 
 /// How often watermarks are made when the program does not say.
 pub const INTERVAL: Duration = Duration::from_millis(200);
@@ -152,12 +147,14 @@ impl<T, E: FnMut(&T) -> i64 + 'static> TimestampAssigner<T> for Extract<E> {
     }
 }
 
-/// Makes watermarks from what it sees.
+/// Makes watermarks from what it sees. Each split of a source has one of its own, a clone of the first; the
+/// least of theirs counts (semantics §1.10).
 ///
 /// ```
 /// use wasmill::WatermarkGenerator;
 ///
 /// /// A record may say that everything before it has come.
+/// #[derive(Clone)]
 /// struct AtMarkers;
 ///
 /// impl WatermarkGenerator<(bool, i64)> for AtMarkers {
@@ -171,7 +168,7 @@ impl<T, E: FnMut(&T) -> i64 + 'static> TimestampAssigner<T> for Extract<E> {
 /// }
 /// # assert_eq!(AtMarkers.on_event(&(true, 5), 5), Some(5));
 /// ```
-pub trait WatermarkGenerator<T>: 'static {
+pub trait WatermarkGenerator<T>: Clone + 'static {
     /// Sees a record; may return a watermark, which follows the record at once.
     fn on_event(&mut self, record: &T, timestamp: i64) -> Option<i64>;
 
@@ -269,142 +266,6 @@ impl Makers {
         }
         (self.emitted, self.is_idle) = (Some(time), false);
         Some(Said::Watermark(time))
-    }
-}
-
-/// See [`Stream::assign_timestamps_and_watermarks`](crate::Stream::assign_timestamps_and_watermarks).
-pub struct AssignTimestamps<T, P, F, G> {
-    operator: u32,
-    prev: P,
-    strategy: WatermarkStrategy<F, G>,
-    records: PhantomData<fn(T)>,
-}
-
-impl<T, P, F, G> AssignTimestamps<T, P, F, G> {
-    pub(crate) fn new(operator: u32, prev: P, strategy: WatermarkStrategy<F, G>) -> Self {
-        Self {
-            operator,
-            prev,
-            strategy,
-            records: PhantomData,
-        }
-    }
-}
-
-impl<T, P, F, G> Node for AssignTimestamps<T, P, F, G> {
-    fn operator(&self) -> u32 {
-        self.operator
-    }
-}
-
-impl<T, P, F, G> Stage<T> for AssignTimestamps<T, P, F, G>
-where
-    T: 'static,
-    P: Pipe<T>,
-    F: TimestampAssigner<T>,
-    G: WatermarkGenerator<T>,
-{
-    type Prev = P;
-    type In = T;
-    type Wrapped<D: Down<T>> = Assigning<F, G, D>;
-
-    fn prev(&self) -> &P {
-        &self.prev
-    }
-
-    fn wrap<D: Down<T>>(self, scope: &Scope, down: D) -> (P, Self::Wrapped<D>) {
-        let WatermarkStrategy {
-            timestamps,
-            generator,
-            idle_after,
-            ..
-        } = self.strategy;
-        // A stage is also built where it does not run.
-        let maker = scope.has(self.operator).then(|| scope.add_maker());
-        let both = Rc::new(RefCell::new(Generating {
-            generator,
-            scope: scope.clone(),
-            maker: maker.unwrap_or_default(),
-            idleness: idle_after.map(|timeout| Idleness::new(as_millis(timeout))),
-        }));
-        if maker.is_some() {
-            let both = Rc::clone(&both);
-            let probe = move || both.borrow_mut().probe::<T>(host::now());
-            scope.add_probe(Box::new(probe));
-        }
-        let assigning = Assigning {
-            timestamps,
-            generating: both,
-            shared: scope.shared(),
-            down,
-        };
-        (self.prev, assigning)
-    }
-}
-
-/// The operator at work, together with what follows it.
-pub struct Assigning<F, G, D> {
-    timestamps: F,
-    generating: Rc<RefCell<Generating<G>>>,
-    shared: Rc<Shared>,
-    down: D,
-}
-
-struct Generating<G> {
-    generator: G,
-    scope: Scope,
-    maker: usize,
-    idleness: Option<Idleness>,
-}
-
-impl<G> Generating<G> {
-    fn probe<T>(&mut self, now: i64)
-    where
-        G: WatermarkGenerator<T>,
-    {
-        if let Some(idleness) = &mut self.idleness
-            && idleness.probe(now)
-        {
-            self.scope.set_idle(self.maker, true);
-            return;
-        }
-        if let Some(time) = self.generator.on_probe() {
-            self.scope.made_watermark(self.maker, time);
-        }
-    }
-}
-
-impl<T, F, G, D> Down<T> for Assigning<F, G, D>
-where
-    T: 'static,
-    F: TimestampAssigner<T>,
-    G: WatermarkGenerator<T>,
-    D: Down<T>,
-{
-    #[inline]
-    fn push(&mut self, record: T) {
-        let known = self.shared.timestamp();
-        let timestamp = self.timestamps.timestamp(&record, known);
-        let made = {
-            let generating = &mut *self.generating.borrow_mut();
-            if let Some(idleness) = &mut generating.idleness
-                && idleness.saw_record()
-            {
-                generating.scope.set_idle(generating.maker, false);
-            }
-            match timestamp {
-                NO_TIMESTAMP => None,
-                timestamp => generating.generator.on_event(&record, timestamp),
-            }
-        };
-        self.shared.set_timestamp(timestamp);
-        self.down.push(record);
-        // Others that read the same record know its old one.
-        self.shared.set_timestamp(known);
-        if let Some(time) = made {
-            let generating = self.generating.borrow();
-            generating.scope.made_watermark(generating.maker, time);
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::ledger::{RESTARTS, check, completed, submit};
 use super::newest;
-use crate::harness::{Cluster, lines_of_parts};
+use crate::harness::{Cluster, bundle, lines_of_parts};
 
 /// How many records a job has that goes through savepoints, and how many of them it makes a second.
 const RECORDS: (&str, u64) = ("24000", 24_000);
@@ -64,6 +64,72 @@ fn a_stopped_job_goes_on_at_another_parallelism() {
     finish(&cluster, &second);
     // The job does not own it.
     assert!(Path::new(&savepoint).is_dir());
+}
+
+/// What `--window 500` writes of ten keys and so many records.
+fn windowed(records: u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    for key in 0..10 {
+        for start in (0..records).step_by(500) {
+            let end = start + 500;
+            lines.push(format!("window,{key},{start},{end},50"));
+        }
+        // Ten records of a key make a session, of which the last ends it.
+        for first in (key..records).step_by(100) {
+            let end = first + 95;
+            lines.push(format!("session,{key},{first},{end},10"));
+        }
+    }
+    lines.sort();
+    lines
+}
+
+#[test]
+fn open_windows_and_pending_timers_are_restored_at_another_parallelism() {
+    for (backends, parallelisms) in [
+        (["rocksdb", "memory"], ["2", "3"]),
+        (["memory", "rocksdb"], ["3", "1"]),
+    ] {
+        let cluster = Cluster::of(2, 2, RESTARTS);
+        let output = cluster.dir().join("lines");
+        let args = [
+            "--records",
+            "24000",
+            "--rate",
+            RATE,
+            "--window",
+            "500",
+            "--output",
+        ];
+        let args = [&args[..], &[output.to_str().unwrap()]].concat();
+        let flags = [
+            "--checkpoint-interval",
+            "100ms",
+            "--backend",
+            backends[0],
+            "--parallelism",
+        ];
+        let flags = [&flags[..], &[parallelisms[0]]].concat();
+        let first = cluster.submit(&bundle("ledger"), &flags, &args);
+        cluster.wait("checkpoints", || {
+            (completed(&cluster, &first) >= 8).then_some(())
+        });
+        let savepoint = stop(&cluster, &first, &[]);
+        assert!(lines_of_parts(&output).len() < windowed(24_000).len());
+        let flags = [
+            "--from-savepoint",
+            &savepoint,
+            "--backend",
+            backends[1],
+            "--parallelism",
+        ];
+        let flags = [&flags[..], &[parallelisms[1]]].concat();
+        let second = cluster.submit(&bundle("ledger"), &flags, &args);
+        assert_eq!(cluster.until(&second, &["FINISHED", "FAILED"]), "FINISHED");
+        let mut lines = lines_of_parts(&output);
+        lines.sort();
+        assert_eq!(lines, windowed(24_000), "{parallelisms:?}");
+    }
 }
 
 #[test]
@@ -199,9 +265,7 @@ fn what_a_job_cannot_start_from_is_named() {
         ),
     ] {
         let run = cluster.client(["run", "--detach", "--parallelism", parallelism]);
-        let run = run
-            .args(["--from-savepoint", path])
-            .arg(crate::harness::bundle("ledger"));
+        let run = run.args(["--from-savepoint", path]).arg(bundle("ledger"));
         let output = cluster.dir().join("elsewhere");
         let run = run.args(["--", "--records", "1", "--output"]).arg(output);
         run.end().with_code(2).error_with(texts);

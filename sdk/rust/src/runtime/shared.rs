@@ -7,6 +7,9 @@ use super::NO_TIMESTAMP;
 use crate::host::{self, BadRecord, Failure};
 use crate::timers::{PendingTimers, Timer};
 
+/// The number of no split.
+const NO_SPLIT: u32 = 0;
+
 /// What all operators of a subtask share while a record passes through them.
 pub struct Shared {
     timestamp: Cell<i64>,
@@ -19,6 +22,10 @@ pub struct Shared {
     /// How far event time has come at the inputs.
     watermark: Cell<i64>,
     timers: RefCell<PendingTimers>,
+    /// The split whose records are being made, and all that are being read; [`NO_SPLIT`] where the records come
+    /// from elsewhere.
+    split: Cell<u32>,
+    splits: RefCell<Vec<u32>>,
     /// The edges that leave this subtask and where they go, for people; known once all is built.
     targets: RefCell<Vec<(u32, String)>>,
 }
@@ -35,6 +42,8 @@ impl Shared {
             late_records: Cell::new(0),
             watermark: Cell::new(i64::MIN),
             timers: RefCell::new(PendingTimers::new()),
+            split: Cell::new(NO_SPLIT),
+            splits: RefCell::new(vec![NO_SPLIT]),
             targets: RefCell::default(),
         }
     }
@@ -53,6 +62,27 @@ impl Shared {
     #[inline]
     pub(crate) fn watermark(&self) -> i64 {
         self.watermark.get()
+    }
+
+    /// The split that the record at hand comes from.
+    #[inline]
+    pub(crate) fn split(&self) -> u32 {
+        self.split.get()
+    }
+
+    /// The splits that are being read here.
+    pub(crate) fn splits(&self) -> Vec<u32> {
+        self.splits.borrow().clone()
+    }
+
+    /// Says from which split the next records come.
+    pub(crate) fn set_split(&self, split: u32) {
+        self.split.set(split);
+    }
+
+    /// Says which splits are being read.
+    pub(crate) fn set_splits(&self, splits: impl Iterator<Item = u32>) {
+        self.splits.replace(splits.collect());
     }
 
     /// Registers or deletes a timer; `key` appends the encoded key.

@@ -4,7 +4,9 @@ use wasmill::prelude::*;
 use wasmill::state::ValueState;
 use wasmill::testing::Job;
 use wasmill::time::millis;
-use wasmill::{Collector, KeyedContext, KeyedProcess, TimeDomain, Timer, WatermarkGenerator};
+use wasmill::{
+    Collector, GuestSource, KeyedContext, KeyedProcess, Poll, TimeDomain, Timer, WatermarkGenerator,
+};
 
 type Event = (String, i64);
 
@@ -185,6 +187,7 @@ impl KeyedProcess<u8, Event> for Clock {
 }
 
 /// A record that is called so lets event time come up to it.
+#[derive(Clone)]
 struct AtMarkers;
 
 impl WatermarkGenerator<Event> for AtMarkers {
@@ -268,4 +271,60 @@ fn watermarks_from_upstream_end_at_an_operator_that_makes_its_own() {
         // Chained, both are one task, which says the least of what its operators say.
         assert_eq!(seen, [(10, -1), (20, 5), (30, 15)]);
     }
+}
+
+/// Two splits of records that are 100 apart, in one subtask.
+struct TwoSplits;
+
+impl GuestSource for TwoSplits {
+    type Item = Event;
+    /// The time of the next record, and how many there are.
+    type Split = (i64, u32);
+
+    fn splits(&mut self, _: u32) -> Result<Vec<(i64, u32)>> {
+        Ok(vec![(1_000, 3), (100, 4)])
+    }
+
+    fn poll(
+        &mut self,
+        (next, left): &mut (i64, u32),
+        _: u32,
+        emit: &mut impl FnMut(Event),
+    ) -> Result<Poll> {
+        emit(event("e", *next));
+        *next += 100;
+        *left -= 1;
+        Ok(match left {
+            0 => Poll::Finished,
+            _ => Poll::More,
+        })
+    }
+}
+
+#[test]
+fn the_slowest_split_of_a_subtask_holds_event_time_back_and_one_that_ends_does_not() {
+    fn job(env: &Env) -> Result<()> {
+        let strategy = WatermarkStrategy::monotonous().timestamps(|(_, at): &Event| *at);
+        env.guest_source(TwoSplits)
+            .assign_timestamps_and_watermarks(strategy)
+            .key_by(|_| 0_u8)
+            .process_with(|_| Clock)
+            .sink(Blackhole);
+        Ok(())
+    }
+    let outcome = Job::new(job).chained().run().unwrap();
+    let seen = outcome.output::<(i64, i64)>("Sink: blackhole");
+    assert_eq!(
+        seen,
+        [
+            (1_000, -1),
+            (100, -1),
+            (1_100, 99),
+            (200, 99),
+            (1_200, 199),
+            // The first split is at its end, and the second one alone counts.
+            (300, 199),
+            (400, 299),
+        ]
+    );
 }
