@@ -35,6 +35,7 @@ pub struct Visit {
 
 /// Event time is the latest click's, less the delay; it is told with every click, so that it depends on the clicks
 /// alone which of them are late.
+#[derive(Clone)]
 struct Delayed {
     delay: i64,
     latest: Option<i64>,
