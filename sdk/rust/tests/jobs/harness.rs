@@ -2,9 +2,12 @@
 //! §4.5).
 
 use wasmill::broadcast::{BroadcastContext, KeyedBroadcastProcess};
+use wasmill::connect::Either;
 use wasmill::prelude::*;
 use wasmill::state::{BroadcastView, OperatorList, ValueState};
 use wasmill::testing::{Harness, Job};
+use wasmill::time::millis;
+use wasmill::window::Tumbling;
 use wasmill::{Collector, KeyedContext, KeyedProcess, SideOutput, TimeDomain, Timer};
 
 /// Key, number.
@@ -391,4 +394,93 @@ fn what_a_test_cannot_do_to_a_job_is_named() {
         let message = problem.to_string();
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
+}
+
+/// A temporal join of what the test pushes.
+fn temporal(env: &Env) -> Result<()> {
+    let late = SideOutput::new();
+    let left = timed(env, "left").key_by(|(key, _)| *key);
+    let versions = timed(env, "versions").key_by(|(key, _)| *key);
+    let joined = left.temporal_join(versions).late_to(&late).left_outer(
+        |left: &Event, version: Option<&Event>, out| {
+            out.emit((left.1, version.map(|version| version.1)));
+            Ok(())
+        },
+    );
+    joined.side_output(&late).sink(Blackhole).name("late");
+    joined.sink(Blackhole).name("out");
+    Ok(())
+}
+
+#[test]
+fn a_record_waits_for_its_version_until_the_watermark_has_passed_its_time() {
+    type Joined = (u64, Option<u64>);
+    let mut job = Job::new(temporal).start().unwrap();
+    job.push_timed("left", [(10, (1, 10)), (20, (1, 20))])
+        .unwrap();
+    job.push_timed("versions", [(5, (1, 5)), (15, (1, 15))])
+        .unwrap();
+    assert_eq!(job.take::<Joined>("out"), []);
+    // The watermark of the slower side counts.
+    job.watermark("left", 30).unwrap();
+    job.watermark("versions", 9).unwrap();
+    assert_eq!(job.take::<Joined>("out"), []);
+    // A version that comes late, and one that a later one has replaced before anybody needed it.
+    job.push_timed("versions", [(7, (1, 7)), (4, (1, 4))])
+        .unwrap();
+    job.watermark("versions", 10).unwrap();
+    assert_eq!(job.take::<Joined>("out"), [(10, Some(7))]);
+    let snapshot = job.snapshot().unwrap();
+    let mut job = Job::new(temporal)
+        .parallelism(3)
+        .restore(&snapshot)
+        .unwrap();
+    job.watermark("left", 30).unwrap();
+    job.watermark("versions", 25).unwrap();
+    assert_eq!(job.take::<Joined>("out"), [(20, Some(15))]);
+    // Its time has passed.
+    job.push_timed("left", [(25, (1, 25)), (26, (1, 26)), (26, (2, 99))])
+        .unwrap();
+    assert_eq!(job.take::<Event>("late"), [(1, 25)]);
+    let outcome = job.finish().unwrap();
+    assert_eq!(
+        outcome.sorted::<Joined>("out"),
+        [(26, Some(15)), (99, None)]
+    );
+}
+
+/// A join of windows that wait for late records.
+fn lenient(env: &Env) -> Result<()> {
+    let late = SideOutput::new();
+    let left = timed(env, "left").key_by(|(key, _)| *key);
+    let right = timed(env, "right").key_by(|(key, _)| *key);
+    let windowed = left.join(right).window(Tumbling::of(millis(10)));
+    let windowed = windowed.allowed_lateness(millis(5)).late_to(&late);
+    let sizes = windowed.co_group(|_: &u64, window, left: &[&Event], right: &[&Event], out| {
+        out.emit((window.start, left.len(), right.len()));
+        Ok(())
+    });
+    sizes.side_output(&late).sink(Blackhole).name("late");
+    sizes.sink(Blackhole).name("out");
+    Ok(())
+}
+
+#[test]
+fn a_late_record_has_the_window_of_both_streams_fire_again_while_it_is_kept() {
+    type Sizes = (i64, usize, usize);
+    let mut job = Job::new(lenient).start().unwrap();
+    job.push_timed("left", [(1, (1, 1))]).unwrap();
+    for side in ["left", "right"] {
+        job.watermark(side, 9).unwrap();
+    }
+    assert_eq!(job.take::<Sizes>("out"), [(0, 1, 0)]);
+    job.push_timed("right", [(2, (1, 2))]).unwrap();
+    assert_eq!(job.take::<Sizes>("out"), [(0, 1, 1)]);
+    for side in ["left", "right"] {
+        job.watermark(side, 14).unwrap();
+    }
+    job.push_timed("right", [(3, (1, 3))]).unwrap();
+    assert_eq!(job.take::<Sizes>("out"), []);
+    let late = job.take::<Either<Event, Event>>("late");
+    assert_eq!(late, [Either::Right((1, 3))]);
 }

@@ -407,3 +407,31 @@ fn joins_of_windows_give_what_a_slow_model_of_them_says() {
         });
     }
 }
+
+/// The join of a stream with itself.
+fn pairs_of_one(env: &Env) -> Result<()> {
+    let both = events(env, "left")?;
+    let keyed = |stream: Stream<Event>| stream.key_by(|(key, _, _)| key.clone());
+    let joined = keyed(both.clone()).interval_join(keyed(both));
+    let joined = joined.between(1, 10).apply(|l: &Event, r: &Event, out| {
+        out.emit((Some(l.2), Some(r.2)));
+        Ok(())
+    });
+    with_time(joined.boxed()).sink(Blackhole).name("out");
+    Ok(())
+}
+
+#[test]
+fn a_stream_is_joined_with_itself() {
+    let left = [
+        event("a", 1, 1),
+        event("a", 2, 2),
+        event("b", 3, 3),
+        event("a", 12, 4),
+    ];
+    let job = Job::new(pairs_of_one).input("left", left);
+    let expected = [(2, (Some(1), Some(2))), (12, (Some(2), Some(4)))];
+    for job in [job.clone(), job.clone().chained(), job.parallelism(3)] {
+        assert_eq!(out(&job), expected);
+    }
+}
