@@ -312,7 +312,7 @@ fn broadcast_rules_are_in_every_subtask_when_a_savepoint_is_restored_at_another_
         let output = cluster.dir().join(name);
         let (rules, output) = (rules.to_str().unwrap(), output.to_str().unwrap());
         let args = ["--rules", rules, "--made", "2000", "--output", output];
-        cluster.submit(&crate::harness::bundle("fraud"), &flags, &args)
+        cluster.submit(&bundle("fraud"), &flags, &args)
     };
     // Alerts of all sixteen accounts, so from all subtasks.
     let alerts = |name: &str, job: &str| {
