@@ -46,6 +46,22 @@ fn keyed_count_says_what_its_checkpoints_were_like() {
 }
 
 #[test]
+fn windows_and_queries_are_measured() {
+    let place = empty("windows");
+    for command in [
+        "tumbling-window --octaves 13 --records 100000",
+        "nexmark --query q11 --events 50000 --parallelism 2 --backend rocksdb --checkpoint-interval 100ms",
+    ] {
+        let ended = bench(&place, &format!("{command} --rounds 1 --json")).end();
+        let figures: Value = serde_json::from_str(ended.with_code(0).stdout.trim()).unwrap();
+        for field in ["records_per_second", "ns_per_record_core", "sandbox_tax"] {
+            assert!(figures[field].as_f64().unwrap() > 0.0, "{field}: {figures}");
+        }
+    }
+    assert_eq!(files(&place), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn a_benchmark_that_is_interrupted_leaves_no_state_behind() {
     let place = empty("interrupted");
     let flags =

@@ -7,6 +7,7 @@ mod backpressure;
 mod checkpoint;
 mod keyed_count;
 mod map_filter;
+mod tumbling_window;
 mod word_count;
 
 use wasmill::GuestSink;
@@ -23,6 +24,7 @@ pub fn bench(env: &Env) -> Result<()> {
         "map-filter-exchange" => map_filter::exchange(env),
         "word-count" => word_count::word_count(env),
         "keyed-count" => keyed_count::keyed_count(env),
+        "tumbling-window" => tumbling_window::tumbling_window(env),
         "checkpoint" => checkpoint::checkpoint(env),
         "backpressure" => backpressure::backpressure(env),
         other => bail!("there is no workload `{other}`"),

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
+use wasmill::env::Main;
 use wasmill_actor::{CancelToken, Clock};
 use wasmill_connectors::Access;
 use wasmill_graph::{JobGraph, LogicalGraph};
@@ -53,6 +54,8 @@ use state::{Place, Taken};
     wasmill bench word-count --parallelism 2 --json\n  \
     wasmill bench keyed-count --keys 10000000 --cache-bytes '64 MiB'\n  \
     wasmill bench keyed-count --backend rocksdb --checkpoint-interval 1s\n  \
+    wasmill bench tumbling-window --octaves 20\n  \
+    wasmill bench nexmark --query q7 --parallelism 2 --json\n  \
     wasmill bench checkpoint --state-bytes '2 GiB'\n  \
     wasmill bench backpressure\n  \
     wasmill bench exchange --parallelism 2")]
@@ -63,8 +66,14 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_enum, default_value_t)]
     variant: Variant,
     /// How many records (lines, for `word-count`) each run processes; each workload has a default.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, visible_alias = "events", value_parser = clap::value_parser!(u64).range(1..))]
     records: Option<u64>,
+    /// The query of `nexmark`, q0 to q22.
+    #[arg(long, default_value = "q5")]
+    query: String,
+    /// `tumbling-window` has so many powers of two of keys.
+    #[arg(long, default_value_t = 17, value_parser = clap::value_parser!(u32).range(1..=32))]
+    octaves: u32,
     /// How many subtasks each operator has; on each TaskManager, for `exchange`.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     parallelism: u32,
@@ -77,10 +86,10 @@ pub(crate) struct BenchArgs {
     /// How much keyed state each subtask may cache, for instance `4 MiB`.
     #[arg(long, default_value = "64 MiB")]
     cache_bytes: ByteSize,
-    /// Where `keyed-count` keeps what is not in the caches.
+    /// Where workloads with keyed state keep what is not in the caches.
     #[arg(long, value_enum, default_value = "memory")]
     backend: BackendArg,
-    /// How often `keyed-count` takes an exactly-once checkpoint, for instance `1s`; not at all if left out.
+    /// How often workloads with keyed state take an exactly-once checkpoint, for instance `1s`; not at all if left out.
     #[arg(long, value_parser = quantity::parse_time, value_name = "TIME")]
     checkpoint_interval: Option<Duration>,
     /// How much state `checkpoint` makes.
@@ -111,6 +120,10 @@ enum Workload {
     WordCount,
     /// 64-bit keys: count each key.
     KeyedCount,
+    /// Bids in windows of ten seconds: count and add up each auction's.
+    TumblingWindow,
+    /// A query over the events of an auction site.
+    Nexmark,
     /// Values of 1000 bytes in RocksDB of which one in a hundred changes: with checkpoints, and without.
     Checkpoint,
     /// A sink at a hundredth of the rate: aligned and unaligned checkpoints while all channels are full.
@@ -136,6 +149,8 @@ impl Workload {
             Self::MapFilter => "map-filter",
             Self::WordCount => "word-count",
             Self::KeyedCount => "keyed-count",
+            Self::TumblingWindow => "tumbling-window",
+            Self::Nexmark => "nexmark",
             Self::Checkpoint => "checkpoint",
             Self::Backpressure => "backpressure",
             Self::Exchange => "exchange",
@@ -192,9 +207,11 @@ pub(crate) fn perform(args: &BenchArgs, clock: &Clock, screen: &Screen) -> Resul
         Workload::Exchange => {}
         Workload::Checkpoint => return checkpoint::run(args, &interrupt()).map_err(failed),
         Workload::Backpressure => return backpressure::run(args, &interrupt()).map_err(failed),
-        Workload::MapFilter | Workload::WordCount | Workload::KeyedCount => {
-            return run(args, &interrupt()).map_err(failed);
-        }
+        Workload::MapFilter
+        | Workload::WordCount
+        | Workload::KeyedCount
+        | Workload::TumblingWindow
+        | Workload::Nexmark => return run(args, &interrupt()).map_err(failed),
     }
     variant_name(args).map_err(failed)?;
     let settings = exchange::Settings {
@@ -265,12 +282,16 @@ fn run(args: &BenchArgs, interrupt: &Interrupt) -> Result<Exit> {
     Ok(Exit::Finished)
 }
 
-fn variant_name(args: &BenchArgs) -> Result<&'static str> {
-    let has_state = matches!(args.workload, Workload::KeyedCount | Workload::Checkpoint);
+fn variant_name(args: &BenchArgs) -> Result<&str> {
+    let has_state = matches!(
+        args.workload,
+        Workload::KeyedCount | Workload::TumblingWindow | Workload::Nexmark | Workload::Checkpoint
+    );
     let wants_state = args.backend != BackendArg::Memory || args.checkpoint_interval.is_some();
     ensure!(
         has_state || !wants_state,
-        "`--backend` and `--checkpoint-interval` are options of `keyed-count`; leave them out"
+        "`--backend` and `--checkpoint-interval` are options of `keyed-count`, `tumbling-window` and \
+         `nexmark`; leave them out"
     );
     if args.workload == Workload::MapFilter {
         return Ok(args.variant.name());
@@ -281,7 +302,10 @@ fn variant_name(args: &BenchArgs) -> Result<&'static str> {
             args.workload.name()
         );
     }
-    Ok("shuffle")
+    Ok(match args.workload {
+        Workload::Nexmark => &args.query,
+        _ => "shuffle",
+    })
 }
 
 fn default_records(args: &BenchArgs) -> u64 {
@@ -290,7 +314,8 @@ fn default_records(args: &BenchArgs) -> u64 {
         (Workload::MapFilter, Variant::Fused) => 200_000_000,
         (Workload::MapFilter, Variant::Exchange) => 20_000_000,
         (Workload::WordCount, _) => 2_000_000,
-        (Workload::KeyedCount, _) => 20_000_000,
+        (Workload::KeyedCount | Workload::TumblingWindow, _) => 20_000_000,
+        (Workload::Nexmark, _) => 10_000_000,
         (Workload::Checkpoint, _) => 100_000_000,
         (Workload::Backpressure, _) => 300_000,
         (Workload::Exchange, _) => (500 << 20) / u64::from(args.record_bytes),
@@ -298,6 +323,12 @@ fn default_records(args: &BenchArgs) -> u64 {
 }
 
 fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
+    if args.workload == Workload::Nexmark {
+        return vec![
+            format!("--query={}", args.query),
+            format!("--events={records}"),
+        ];
+    }
     let workload = match args.workload {
         Workload::MapFilter => format!("map-filter-{variant}"),
         other => other.name().to_owned(),
@@ -309,6 +340,9 @@ fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
     ];
     if args.workload == Workload::KeyedCount {
         program.push(format!("--keys={}", args.keys));
+    }
+    if args.workload == Workload::TumblingWindow {
+        program.push(format!("--octaves={}", args.octaves));
     }
     if args.workload == Workload::Backpressure {
         program.extend(backpressure::program_args(args.keys));
@@ -324,7 +358,11 @@ fn contenders(
     args: &BenchArgs,
     program: &[String],
 ) -> Result<(Vec<Contender>, JobSpec, JobGraph, Settings)> {
-    let path = build_guest(args.guest.as_deref())?;
+    let (guest, main): (&str, Main) = match args.workload {
+        Workload::Nexmark => ("nexmark", nexmark::nexmark),
+        _ => ("bench", bench::bench),
+    };
+    let path = build_guest(guest, args.guest.as_deref())?;
     let settings = Settings {
         parallelism: Some(args.parallelism),
         cache_bytes: Some(args.cache_bytes),
@@ -354,7 +392,7 @@ fn contenders(
     let contenders = vec![
         contender(
             "natively",
-            Arc::new(native::Twin { main: bench::bench }) as Arc<dyn Program>,
+            Arc::new(native::Twin { main }) as Arc<dyn Program>,
         ),
         contender("in the sandbox", sandboxed(bundle)),
         contender(
@@ -365,8 +403,9 @@ fn contenders(
     Ok((contenders, spec, graph, settings))
 }
 
-fn build_guest(guest: Option<&Path>) -> Result<PathBuf> {
-    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-examples/bench");
+fn build_guest(name: &str, guest: Option<&Path>) -> Result<PathBuf> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-examples");
+    let checkout = examples.join(name);
     let dir = guest.unwrap_or(&checkout);
     let built = wasmill_toolchain::build(&BuildOptions::new(dir).quiet(true), &mut |_| {});
     let built =

@@ -104,6 +104,7 @@ const EDGES: &[(&str, &[&str])] = &[
             // The benchmarks compare guests with the same code compiled natively.
             "wasmill",
             "bench",
+            "nexmark",
         ],
     ),
     ("wasmill-macros", &[]),
