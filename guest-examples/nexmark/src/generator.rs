@@ -5,6 +5,8 @@
 //! on; the others are drawn from those that are recent. Invariant: an event depends on nothing but its number
 //! and [`Rate`], so whoever makes it makes the same one.
 
+use std::sync::LazyLock;
+
 use wasmill::prelude::*;
 use wasmill::{GuestSource, Poll};
 
@@ -202,23 +204,36 @@ fn any_person(number: u64, random: &mut Random) -> u64 {
     persons - active + random.below(active + LEAD)
 }
 
-/// A channel and the page of the site to which it leads, always the same one.
+/// A channel and the page of the site to which it leads.
+type Channel = (String, String);
+
+/// All channels, the hot ones last. They are made once, for a page takes longer to make than the rest of a bid.
+static ALL_CHANNELS: LazyLock<Vec<Channel>> = LazyLock::new(|| {
+    let others = (0..OTHER_CHANNELS).map(|number| {
+        let mut random = Random::new(OF_CHANNELS, number);
+        let mut url = page(&mut random);
+        if random.below(10) > 0 {
+            let id = (number as u32).reverse_bits().cast_signed().unsigned_abs();
+            url.push_str("&channel_id=");
+            url.push_str(&id.to_string());
+        }
+        (format!("channel-{number}"), url)
+    });
+    let hot = (OTHER_CHANNELS..).zip(CHANNELS).map(|(number, name)| {
+        let mut random = Random::new(OF_CHANNELS, number);
+        (name.to_owned(), page(&mut random))
+    });
+    others.chain(hot).collect()
+});
+
+/// Draws a channel.
 #[inline]
-fn channel(random: &mut Random) -> (String, String) {
-    if random.below(HOT_CHANNELS) > 0 {
-        let hot = random.below(CHANNELS.len() as u64);
-        let url = page(&mut Random::new(OF_CHANNELS, OTHER_CHANNELS + hot));
-        return (CHANNELS[hot as usize].to_owned(), url);
-    }
-    let number = random.below(OTHER_CHANNELS);
-    let mut random = Random::new(OF_CHANNELS, number);
-    let mut url = page(&mut random);
-    if random.below(10) > 0 {
-        let id = (number as u32).reverse_bits().cast_signed().unsigned_abs();
-        url.push_str("&channel_id=");
-        url.push_str(&id.to_string());
-    }
-    (format!("channel-{number}"), url)
+fn channel(random: &mut Random) -> Channel {
+    let number = match random.below(HOT_CHANNELS) {
+        0 => random.below(OTHER_CHANNELS),
+        _ => OTHER_CHANNELS + random.below(CHANNELS.len() as u64),
+    };
+    ALL_CHANNELS[number as usize].clone()
 }
 
 fn page(random: &mut Random) -> String {
