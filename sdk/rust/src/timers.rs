@@ -1,6 +1,6 @@
 //! Timers: what a keyed operator asks to be called for later (semantics §2).
 //!
-//! The operator's function registers timers through its context; they wait in [`PendingTimers`] until the
+//! The operator's function registers timers through its context; they wait in `PendingTimers` until the
 //! call of the host ends, so that the host hears of them in batches. Invariant: a registration and a
 //! deletion of one timer reach the host in the order in which they were made.
 

@@ -2,7 +2,7 @@
 //!
 //! [`WatermarkStrategy`] is what a program says; the stage of
 //! [`Stream::assign_timestamps_and_watermarks`](crate::Stream::assign_timestamps_and_watermarks) is at
-//! work here, and [`Makers`] combines those of one chain. Invariant: a watermark follows the records that
+//! work here, and `Makers` combines those of one chain. Invariant: a watermark follows the records that
 //! it speaks of, and the watermarks of a chain increase strictly.
 
 mod assign;
