@@ -5,6 +5,7 @@
 //! its bytes have the handle's checksum; only the last completed checkpoint and those under way are kept; all of a
 //! job's go when the job is released.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use wasmill_checkpoint::CheckpointId;
@@ -16,6 +17,8 @@ use wasmill_types::id::{AttemptId, JobId};
 const LOCAL: &str = "local";
 /// What the directories of checkpoints begin with.
 const CHECKPOINT: &str = "chk-";
+/// What the name of a released job's directory ends with while it is emptied.
+const RELEASED: &str = "released";
 
 /// The files of one subtask.
 #[derive(Debug)]
@@ -43,9 +46,12 @@ impl LocalFiles {
             return;
         };
         let name = format!("{CHECKPOINT}{checkpoint}");
-        let directory = job.join(&self.subtask).join(name);
+        let subtask = job.join(&self.subtask);
+        let directory = subtask.join(name);
         let linked = async {
-            tokio::fs::create_dir_all(&directory).await?;
+            // One by one: the job's directory is not made again when the job was released meanwhile.
+            make(&subtask).await?;
+            make(&directory).await?;
             tokio::fs::hard_link(file, directory.join(name_of(handle))).await
         };
         if let Err(error) = linked.await {
@@ -88,13 +94,27 @@ impl LocalFiles {
 /// Removes everything that is kept of a job.
 pub(crate) fn forget(state: &Path, job: JobId) {
     let path = of_job(state, job);
-    if let Err(error) = std::fs::remove_dir_all(&path)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        tracing::warn!(path = %path.display(), %error, "left local copies of state behind");
+    // A last upload of the job may still keep files; under another name it does not find the directory, which
+    // could otherwise not be emptied.
+    let aside = path.with_extension(RELEASED);
+    let _ = std::fs::rename(&path, &aside);
+    for path in [aside, path] {
+        if let Err(error) = std::fs::remove_dir_all(&path)
+            && error.kind() != ErrorKind::NotFound
+        {
+            tracing::warn!(path = %path.display(), %error, "left local copies of state behind");
+        }
     }
     // Other jobs may have something in it.
     let _ = std::fs::remove_dir(state.join(LOCAL));
+}
+
+/// Makes a directory in one that is there, unless it is there too.
+async fn make(directory: &Path) -> io::Result<()> {
+    match tokio::fs::create_dir(directory).await {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn of_job(state: &Path, job: JobId) -> PathBuf {
@@ -124,4 +144,45 @@ async fn listed(directory: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use wasmill_types::id::VertexId;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_upload_that_is_under_way_leaves_nothing_of_a_released_job() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        let file = directory.path().join("file");
+        std::fs::write(&file, "state").unwrap();
+        for round in 0..200 {
+            let job = JobId(round);
+            let attempt = AttemptId {
+                job,
+                vertex: VertexId(1),
+                subtask: 0,
+                attempt: 0,
+            };
+            let local = LocalFiles::of(Some(&state), attempt);
+            let file = file.clone();
+            let (first, begun) = tokio::sync::oneshot::channel();
+            let upload = tokio::spawn(async move {
+                let mut first = Some(first);
+                for number in 0..20 {
+                    let handle = FileHandle::inline(vec![number]);
+                    local
+                        .keep(CheckpointId(u64::from(number / 4)), &handle, &file)
+                        .await;
+                    first.take().map(|first| first.send(()));
+                }
+            });
+            begun.await.unwrap();
+            forget(&state, job);
+            upload.await.unwrap();
+            assert!(!state.join(LOCAL).exists(), "in round {round}");
+        }
+    }
 }
