@@ -152,8 +152,11 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn an_upload_that_is_under_way_leaves_nothing_of_a_released_job() {
+    #[test]
+    fn an_upload_that_is_under_way_leaves_nothing_of_a_released_job() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state");
         let file = directory.path().join("file");
@@ -167,21 +170,24 @@ mod tests {
                 attempt: 0,
             };
             let local = LocalFiles::of(Some(&state), attempt);
-            let file = file.clone();
-            let (first, begun) = tokio::sync::oneshot::channel();
-            let upload = tokio::spawn(async move {
-                let mut first = Some(first);
+            let begun = std::sync::Barrier::new(2);
+            let upload = async {
                 for number in 0..20 {
-                    let handle = FileHandle::inline(vec![number]);
-                    local
-                        .keep(CheckpointId(u64::from(number / 4)), &handle, &file)
-                        .await;
-                    first.take().map(|first| first.send(()));
+                    let (handle, id) = (FileHandle::inline(vec![number]), number / 4);
+                    local.keep(CheckpointId(id.into()), &handle, &file).await;
+                    if number == 0 {
+                        begun.wait();
+                    }
                 }
+            };
+            let release = || {
+                begun.wait();
+                forget(&state, job);
+            };
+            std::thread::scope(|scope| {
+                scope.spawn(release);
+                runtime.block_on(upload);
             });
-            begun.await.unwrap();
-            forget(&state, job);
-            upload.await.unwrap();
             assert!(!state.join(LOCAL).exists(), "in round {round}");
         }
     }
