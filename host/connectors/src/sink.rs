@@ -8,6 +8,7 @@
 //! target to where the restored checkpoint was. Invariant: dropping a writer undoes what it has not handed
 //! over.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,7 @@ pub trait Sink: Send + Sync + fmt::Debug {
     }
 
     /// Brings the target to where a checkpoint was: commits what was handed over until then, and removes
-    /// what else tasks of this job have left; none of them runs.
+    /// what else tasks of this job have left; none of those runs whose files go.
     ///
     /// # Errors
     /// A target that cannot be written.
@@ -81,6 +82,8 @@ pub struct Recovery {
     /// Whether what was handed over later goes; otherwise only what never was handed over. A savepoint
     /// of the job may refer to it.
     pub removes_later: bool,
+    /// Whose files go, while other subtasks of the sink run; those of all if absent.
+    pub subtasks: Option<BTreeSet<u32>>,
 }
 
 /// Which subtask a writer belongs to.

@@ -161,8 +161,8 @@ pub(crate) enum Action {
     Prepare {
         /// The number of the preparation.
         number: u32,
-        /// Whether other regions of the job run.
-        is_partial: bool,
+        /// What starts, if other regions of the job run.
+        only: Option<Vec<Subtask>>,
     },
     /// Gives the splits of these subtasks out again.
     TakeBackSplits(Vec<Subtask>),

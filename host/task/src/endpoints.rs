@@ -153,7 +153,7 @@ impl Sinks {
 
     /// Brings the targets of all sinks to where a checkpoint was: what was handed over until then is
     /// committed, what else the job's tasks left goes, as far as `removes_later` says. `runs` is what the
-    /// names of the job's runs begin with.
+    /// names of the job's runs begin with; `only` are the subtasks of sinks whose files go, if not all do.
     ///
     /// # Errors
     /// The first target that cannot be written. Repeating it goes on.
@@ -162,12 +162,15 @@ impl Sinks {
         runs: &str,
         mut commit: BTreeMap<OperatorId, Vec<Committable>>,
         removes_later: bool,
+        only: Option<&BTreeMap<OperatorId, BTreeSet<u32>>>,
     ) -> Result<(), HostError> {
         for (id, (name, sink)) in &self.0 {
+            let subtasks = only.map(|only| only.get(id).cloned().unwrap_or_default());
             let recovery = Recovery {
                 job: runs.to_owned(),
                 commit: commit.remove(id).unwrap_or_default(),
                 removes_later,
+                subtasks,
             };
             sink.recover(&recovery).map_err(|error| {
                 let error = HostError::from(error);

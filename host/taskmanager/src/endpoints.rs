@@ -3,7 +3,7 @@
 //! The executor runs each of them on a thread of its own, since files and guests block. Invariant: all
 //! of them can be repeated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wasmill_connectors::{Access, Committable};
@@ -13,7 +13,7 @@ use wasmill_rpc::protocol::{
     SourceSplits, SplitData,
 };
 use wasmill_task::endpoints::{Commits, Endpoints};
-use wasmill_types::id::OperatorId;
+use wasmill_types::id::{OperatorId, VertexId};
 use wasmill_types::job::OperatorKind;
 
 use crate::budget;
@@ -79,19 +79,29 @@ pub(crate) fn commits_at_checkpoints(job: &JobDescription) -> bool {
 
 /// Brings the targets of a job's sinks to where a checkpoint was.
 pub(crate) fn recover(recover: &Recover, access: &Access) -> Result<(), Refused> {
-    let endpoints = open(&graph(&recover.job)?, access)?;
+    let graph = graph(&recover.job)?;
+    let endpoints = open(&graph, access)?;
     let commit = by_sink(recover.commit.iter().cloned());
-    let recovered = match recover.removes {
-        Removes::Nothing => commit
-            .into_iter()
-            .try_for_each(|(sink, parts)| endpoints.sinks.commit_checkpoint(sink, parts)),
-        Removes::Unfinished | Removes::Everything => {
-            let runs = format!("{}-", recover.job.job);
-            let everything = recover.removes == Removes::Everything;
-            endpoints.sinks.recover(&runs, commit, everything)
-        }
-    };
+    let runs = format!("{}-", recover.job.job);
+    let everything = recover.removes == Removes::Everything;
+    let only = recover.only.as_ref().map(|only| subtasks(&graph, only));
+    let sinks = &endpoints.sinks;
+    let recovered = sinks.recover(&runs, commit, everything, only.as_ref());
     recovered.map_err(|error| Refused::Failed(error.to_string()))
+}
+
+/// Which subtasks of each sink are in these parts of vertices.
+fn subtasks(
+    graph: &JobGraph,
+    only: &BTreeMap<VertexId, BTreeSet<u32>>,
+) -> BTreeMap<OperatorId, BTreeSet<u32>> {
+    let vertices = graph.vertices.iter();
+    let some = vertices.filter_map(|vertex| Some((vertex, only.get(&vertex.id)?)));
+    let of_operators = some.flat_map(|(vertex, subtasks)| {
+        let operators = vertex.operators.iter();
+        operators.map(|operator| (*operator, subtasks.clone()))
+    });
+    of_operators.collect()
 }
 
 /// Removes what sinks have staged.

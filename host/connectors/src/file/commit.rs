@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::part::{self, Left, StagedPart, left_by};
 use crate::error::ConnectorError;
+use crate::sink::Recovery;
 
 /// What to do about part files that are there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,19 +184,20 @@ pub(super) fn remove_old(directory: &Path) -> Result<(), ConnectorError> {
 
 /// Removes what the tasks of a job have left: what was being written, and if it is wished what was handed
 /// over and not committed.
-pub(super) fn remove_left(
-    directory: &Path,
-    runs: &str,
-    with_handed_over: bool,
-) -> Result<(), ConnectorError> {
+pub(super) fn remove_left(directory: &Path, recovery: &Recovery) -> Result<(), ConnectorError> {
     let failed = |error| ConnectorError::io("read the output directory", directory, error);
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let left = entry
             .file_name()
             .to_str()
-            .and_then(|name| left_by(name, runs));
-        if left.is_some_and(|left| left == Left::InProgress || with_handed_over) {
+            .and_then(|name| left_by(name, &recovery.job));
+        let goes = left.is_some_and(|(subtask, left)| {
+            let subtasks = recovery.subtasks.as_ref();
+            let is_meant = subtasks.is_none_or(|subtasks| subtasks.contains(&subtask));
+            is_meant && (left == Left::InProgress || recovery.removes_later)
+        });
+        if goes {
             part::remove(&entry.path())?;
         }
     }

@@ -178,18 +178,18 @@ pub(super) fn is_temporary(file_name: &str) -> bool {
         .is_some_and(|(name, _)| name == PROBE || PartName::parse(name).is_some())
 }
 
-/// Whether a file name is one of a job's that is not yet output, and whether it was handed over. `runs` is
-/// what the names of the job's runs begin with.
-pub(super) fn left_by(file_name: &str, runs: &str) -> Option<Left> {
+/// If a file name is one of a job's that is not yet output: of which subtask, and whether it was handed over.
+/// `runs` is what the names of the job's runs begin with.
+pub(super) fn left_by(file_name: &str, runs: &str) -> Option<(u32, Left)> {
     let hidden = file_name.strip_prefix('.')?;
     for (mark, left) in [
         (IN_PROGRESS, Left::InProgress),
         (HANDED_OVER, Left::HandedOver),
     ] {
         if let Some((name, run)) = hidden.rsplit_once(mark)
-            && PartName::parse(name).is_some()
+            && let Some(name) = PartName::parse(name)
         {
-            return run.starts_with(runs).then_some(left);
+            return run.starts_with(runs).then_some((name.subtask, left));
         }
     }
     None

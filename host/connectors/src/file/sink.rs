@@ -137,7 +137,7 @@ impl Sink for FileSink {
     fn recover(&self, recovery: &Recovery) -> Result<(), ConnectorError> {
         self.commit_checkpoint(recovery.commit.clone())?;
         let directory = self.target.directory.open()?;
-        commit::remove_left(&directory, &recovery.job, recovery.removes_later)
+        commit::remove_left(&directory, recovery)
     }
 
     fn writer(&self, context: WriterContext) -> Result<Box<dyn SinkWriter>, ConnectorError> {

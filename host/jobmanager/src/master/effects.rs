@@ -56,7 +56,7 @@ impl JobMaster {
                 resources.post(resources::Message::Return(job, slots));
             }
             Action::GiveUpSlot(slot) => resources.post(resources::Message::GiveUp(job, slot)),
-            Action::Prepare { number, is_partial } => self.prepare(number, is_partial),
+            Action::Prepare { number, only } => self.prepare(number, only),
             Action::TakeBackSplits(subtasks) => {
                 subtasks
                     .into_iter()

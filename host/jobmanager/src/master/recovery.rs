@@ -11,7 +11,7 @@ use wasmill_checkpoint::assignment::{Assignment, NewJob};
 use wasmill_checkpoint::coordinator::{Completed, Now};
 use wasmill_checkpoint::handles::Committables;
 use wasmill_checkpoint::storage::StorageError;
-use wasmill_graph::{JobGraph, Vertex};
+use wasmill_graph::{JobGraph, Subtask, Vertex};
 use wasmill_rpc::protocol::{
     PartData, Prepare, Prepared, Recover, Removes, RestoredOperator, SourceSplits, TaskPlace,
     TaskRestore,
@@ -30,8 +30,9 @@ struct Encoded {
 }
 
 impl JobMaster {
-    /// Makes sources and sinks ready for tasks that are about to start.
-    pub(super) fn prepare(&mut self, number: u32, is_partial: bool) {
+    /// Makes sources and sinks ready for tasks that are about to start: all of them, or some subtasks.
+    pub(super) fn prepare(&mut self, number: u32, starting: Option<Vec<Subtask>>) {
+        let is_partial = starting.is_some();
         if !is_partial {
             // Without a checkpoint the sources are looked at anew.
             self.splits.take_back_all();
@@ -40,11 +41,8 @@ impl JobMaster {
         let job = (*self.setup.description).clone();
         let leader = self.setup.leader;
         let commits = job.settings.checkpoints.interval.is_some();
-        let removes = match (is_partial, self.checkpoints.has_savepoints) {
-            (true, _) => Removes::Nothing,
-            (false, true) => Removes::Unfinished,
-            (false, false) => Removes::Everything,
-        };
+        let removes = removes(self.checkpoints.has_savepoints);
+        let starting = starting.map(by_vertex);
         let is_first = number == 1 && self.setup.recovered.is_none();
         let graph = std::sync::Arc::clone(&self.setup.graph);
         let storage = self.checkpoints.storage.clone();
@@ -58,12 +56,13 @@ impl JobMaster {
                     Some(latest) => committables(&graph, latest, &storage).await?,
                     None => Vec::new(),
                 };
-                if is_restored || (commits && !is_first) {
+                if is_restored || is_partial || (commits && !is_first) {
                     let recover = Recover {
                         leader,
                         job: Box::new(job.clone()),
                         commit,
                         removes,
+                        only: starting,
                     };
                     anyone
                         .call("bring the output to the checkpoint", recover, deadline)
@@ -90,10 +89,7 @@ impl JobMaster {
             return;
         }
         let stays = self.checkpoints.has_savepoints || options.retention.keeps(status);
-        let removes = match stays {
-            true => Removes::Unfinished,
-            false => Removes::Everything,
-        };
+        let removes = removes(stays);
         let latest = self.checkpoints.coordinator.latest().cloned();
         let job = Box::new((*self.setup.description).clone());
         let leader = self.setup.leader;
@@ -112,6 +108,7 @@ impl JobMaster {
                     job,
                     commit,
                     removes,
+                    only: None,
                 };
                 anyone.call("settle the output", recover, deadline).await
             };
@@ -145,6 +142,24 @@ impl JobMaster {
         }
         self.checkpoints.coordinator.restored_latest(now);
     }
+}
+
+/// What goes of what tasks have left; a snapshot that stays may refer to what was handed over.
+fn removes(is_referred_to: bool) -> Removes {
+    match is_referred_to {
+        true => Removes::Unfinished,
+        false => Removes::Everything,
+    }
+}
+
+/// Subtasks by their vertices.
+fn by_vertex(subtasks: Vec<Subtask>) -> BTreeMap<VertexId, BTreeSet<u32>> {
+    let mut vertices: BTreeMap<_, BTreeSet<u32>> = BTreeMap::new();
+    for subtask in subtasks {
+        let indexes = vertices.entry(subtask.vertex).or_default();
+        indexes.insert(subtask.index);
+    }
+    vertices
 }
 
 /// Who gets what of a snapshot.

@@ -102,9 +102,13 @@ impl Scheduler {
         }
         self.phase = Phase::Preparing;
         self.preparation += 1;
+        let is_partial = self.pending.len() < self.execution.regions().len();
+        let pending = self.tasks.iter();
+        let pending = pending.filter(|task| self.pending.contains(&task.region));
+        let subtasks = pending.map(|task| task.subtask);
         self.actions.push(Action::Prepare {
             number: self.preparation,
-            is_partial: self.pending.len() < self.execution.regions().len(),
+            only: is_partial.then(|| subtasks.collect()),
         });
     }
 

@@ -139,7 +139,7 @@ pub struct Notify {
     pub is_complete: bool,
 }
 
-/// Brings the targets of a job's sinks to where a checkpoint was, while no task runs that writes to them.
+/// Brings the targets of a job's sinks to where a checkpoint was, while none of the tasks runs whose files go.
 /// Repeating it goes on where it stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recover {
@@ -151,13 +151,13 @@ pub struct Recover {
     pub commit: Vec<PartData>,
     /// What else is removed of what tasks of the job have left.
     pub removes: Removes,
+    /// Of which subtasks of which vertices, while the others run; of all if absent.
+    pub only: Option<BTreeMap<VertexId, BTreeSet<u32>>>,
 }
 
 /// What is removed when targets are brought to where a checkpoint was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Removes {
-    /// Nothing: some tasks of the job run.
-    Nothing,
     /// What was being written. A savepoint may refer to the rest.
     Unfinished,
     /// Everything that was not committed.

@@ -70,12 +70,59 @@ fn a_target_is_brought_back_to_a_checkpoint_and_other_jobs_are_left_alone() {
             job: "job-".to_owned(),
             commit: covered,
             removes_later,
+            subtasks: None,
         })
         .unwrap();
         let mut expected = left;
         expected.extend([
             ".part-0-0.txt.inprogress-another-1-0",
             "part-0-0.txt=covered\n",
+        ]);
+        expected.sort_unstable();
+        assert_eq!(listing(dir.path()), expected);
+    }
+}
+
+#[test]
+fn what_some_subtasks_have_left_goes_while_the_others_write_on() {
+    for (removes_later, left) in [
+        (true, vec![]),
+        (false, vec![".part-0-1.txt.pending-job-1-0"]),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let sink = sink(dir.path(), &[]);
+        sink.prepare_for_checkpoints().unwrap();
+        let of_subtask = |subtask| {
+            let context = WriterContext {
+                subtask,
+                parallelism: 2,
+                attempt: 0,
+                run: "job-1".to_owned(),
+            };
+            sink.writer(context).unwrap()
+        };
+        let (mut struck, mut other) = (of_subtask(0), of_subtask(1));
+        let mut covered = Vec::new();
+        for writer in [&mut struck, &mut other] {
+            write(writer.as_mut(), &["covered"]);
+            covered.extend(writer.prepare_commit().unwrap());
+            write(writer.as_mut(), &["later"]);
+            writer.prepare_commit().unwrap();
+            write(writer.as_mut(), &["unfinished"]);
+        }
+        sink.recover(&Recovery {
+            job: "job-".to_owned(),
+            commit: covered,
+            removes_later,
+            subtasks: Some([0].into()),
+        })
+        .unwrap();
+        let mut expected = left;
+        expected.extend([
+            ".part-1-1.txt.pending-job-1-0",
+            ".part-1-2.txt.inprogress-job-1-0",
+            "part-0-0.txt=covered\n",
+            "part-1-0.txt=covered\n",
         ]);
         expected.sort_unstable();
         assert_eq!(listing(dir.path()), expected);
