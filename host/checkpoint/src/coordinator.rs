@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmill_actor::Rng;
-use wasmill_types::id::{AttemptId, JobId};
+use wasmill_types::id::{AttemptId, JobId, TenantId};
 use wasmill_types::status::ExecutionState;
 
 use crate::failure::{Failure, FailureReason};
@@ -53,6 +53,7 @@ const FINAL_RETRY: Duration = Duration::from_secs(1);
 /// Takes a job's checkpoints.
 #[derive(Debug)]
 pub struct Coordinator {
+    tenant: TenantId,
     job: JobId,
     options: Options,
     topology: Topology,
@@ -95,8 +96,14 @@ enum Phase {
 
 impl Coordinator {
     /// A coordinator of a job that is not yet running. `rng` names the directories of savepoints.
-    pub fn new(job: JobId, topology: Topology, options: Options, rng: Rng) -> Self {
+    pub fn new(
+        (tenant, job): (TenantId, JobId),
+        topology: Topology,
+        options: Options,
+        rng: Rng,
+    ) -> Self {
         Self {
+            tenant,
             job,
             phase: Phase::Suspended,
             tasks: Tasks::new(job, &topology),

@@ -27,9 +27,11 @@ pub fn metadata_seeds() -> Vec<Vec<u8>> {
         triggered_ms: 0,
         self_contained: false,
         operators: Vec::new(),
+        tenant: wasmill_types::id::TenantId::default(),
     };
     vec![
         empty.encode(),
         include_bytes!("metadata/savepoint-1.bin").to_vec(),
+        include_bytes!("metadata/savepoint-2.bin").to_vec(),
     ]
 }

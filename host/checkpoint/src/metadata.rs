@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use wasmill_graph::{Operator, OperatorUid};
-use wasmill_types::id::JobId;
+use wasmill_types::id::{JobId, TenantId};
 use wasmill_types::job::StateKind;
 use wasmill_types::schema as types;
 
@@ -24,6 +24,9 @@ use crate::handles::{FileHandle, SubtaskState};
 pub use check::Inconsistent;
 pub use describe::{Description, OperatorDescription, StateText};
 pub use envelope::{MAX_METADATA_BYTES, MetadataError, VERSION};
+
+/// The version that did not say whose the job was.
+const WITHOUT_TENANT: u32 = 1;
 
 /// A completed checkpoint or savepoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,19 @@ pub struct Metadata {
     pub self_contained: bool,
     /// The operators, each uid once.
     pub operators: Vec<OperatorSnapshot>,
+    /// Whose the job was; nobody else may restore from it or remove it.
+    pub tenant: TenantId,
+}
+
+/// What version 1 consisted of: it did not say whose the job was.
+#[derive(Deserialize)]
+struct WithoutTenant {
+    job: JobId,
+    checkpoint: CheckpointId,
+    kind: SnapshotKind,
+    triggered_ms: i64,
+    self_contained: bool,
+    operators: Vec<OperatorSnapshot>,
 }
 
 /// The state of one operator.
@@ -136,6 +152,21 @@ impl OperatorSnapshot {
     }
 }
 
+impl From<WithoutTenant> for Metadata {
+    /// What names no tenant is the default tenant's.
+    fn from(old: WithoutTenant) -> Self {
+        Self {
+            job: old.job,
+            checkpoint: old.checkpoint,
+            kind: old.kind,
+            triggered_ms: old.triggered_ms,
+            self_contained: old.self_contained,
+            operators: old.operators,
+            tenant: TenantId::default(),
+        }
+    }
+}
+
 impl Metadata {
     /// The bytes of `_metadata`.
     pub fn encode(&self) -> Vec<u8> {
@@ -147,7 +178,11 @@ impl Metadata {
     /// # Errors
     /// When they are not metadata, incomplete, changed since they were written, or contradict themselves.
     pub fn decode(bytes: &[u8]) -> Result<Self, MetadataError> {
-        let metadata: Self = envelope::unwrap(bytes)?;
+        let (version, content) = envelope::unwrap(bytes)?;
+        let metadata = match version {
+            WITHOUT_TENANT => envelope::read::<WithoutTenant>(content)?.into(),
+            _ => envelope::read(content)?,
+        };
         check::check(&metadata)?;
         Ok(metadata)
     }

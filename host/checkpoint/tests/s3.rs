@@ -156,6 +156,7 @@ async fn metadata(storage: &Storage) {
         triggered_ms: 0,
         self_contained: false,
         operators: Vec::new(),
+        tenant: wasmill_types::id::TenantId::default(),
     };
     let directory = url("job/chk-1");
     storage.write_metadata(&directory, &metadata).await.unwrap();

@@ -143,6 +143,7 @@ impl From<JobManagerError> for ApiError {
         let (kind, message) = match error {
             JobManagerError::NotFound(message) => (Kind::NotFound, message),
             JobManagerError::Invalid(message) => (Kind::BadRequest, message),
+            JobManagerError::Forbidden(message) => (Kind::Forbidden, message),
             JobManagerError::Conflict(message) => (Kind::Conflict, message),
             JobManagerError::TooLarge(message) => (Kind::TooLarge, message),
             JobManagerError::TimedOut(message) => (Kind::TimedOut, message),

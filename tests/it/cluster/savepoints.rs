@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use serde_json::json;
+
 use super::ledger::{RESTARTS, check, completed, submit};
 use super::newest;
 use crate::harness::{Cluster, bundle, lines_of_parts};
@@ -239,6 +241,61 @@ fn a_savepoint_is_taken_looked_at_and_disposed_of() {
     let cancelled = cluster.client(["savepoint", &job, "--cancel", "--savepoint-dir"]);
     cancelled.arg(&dir).end().with_code(0);
     assert_eq!(cluster.until(&job, &["CANCELED", "FAILED"]), "CANCELED");
+}
+
+#[test]
+fn nobody_starts_from_or_removes_what_another_tenant_has_saved() {
+    let mut cluster = Cluster::with_tokens(RESTARTS);
+    cluster.join("tm-1", 2);
+    cluster.until_joined(1);
+    let owner = cluster.tenant_token("acme", "submitter");
+    let others = [("beta", "admin"), ("default", "submitter")];
+    let others = others.map(|(tenant, role)| (tenant, cluster.tenant_token(tenant, role)));
+    // The JobManager looks at the file of tokens now and then.
+    cluster.wait("the tokens to be known", || {
+        let mut tokens = others.iter().map(|(_, token)| token).chain([&owner]);
+        let is_known =
+            |token: &String| cluster.request_as(token, "GET", "/overview", None).0 == 200;
+        tokens.all(is_known).then_some(())
+    });
+    cluster.bearer.clone_from(&owner);
+    let job = start(&cluster, &[], ENDLESS);
+    let savepoint = stop(&cluster, &job, &[]);
+    let kept = "execution.checkpointing.externalized-checkpoint-retention=RETAIN_ON_CANCELLATION";
+    let flags = ["--from-savepoint", &savepoint, "-D", kept];
+    let again = start(&cluster, &flags, ENDLESS);
+    cluster.client(["cancel", &again]).end().with_code(0);
+    cluster.until(&again, &["CANCELED"]);
+    let checkpoints = cluster.get(&format!("/jobs/{again}/checkpoints"));
+    let checkpoint = checkpoints["latest"]["completed"]["external_path"].as_str();
+    for (tenant, token) in others {
+        cluster.bearer = token;
+        let upload = cluster.client(["upload"]).arg(bundle("ledger"));
+        upload.end().with_code(0);
+        let told = ["belongs to tenant `acme`", &format!("tenant `{tenant}`")];
+        for path in [savepoint.as_str(), checkpoint.unwrap()] {
+            let disposed = cluster.client(["savepoint", "dispose", path]).end();
+            disposed.with_code(1).error_with(&told);
+            let run = cluster.client(["run", "--detach", "--from-savepoint", path]);
+            let output = cluster.dir().join("stolen");
+            let run = run
+                .arg(bundle("ledger"))
+                .args(["--", "--records", "1", "--output"]);
+            run.arg(&output).end().with_code(1).error_with(&told);
+            let listed = cluster.get("/jars");
+            let id = listed["files"][0]["id"].as_str().unwrap();
+            let args = ["--records", "1", "--output", output.to_str().unwrap()];
+            let body =
+                json!({ "savepointPath": path, "claimMode": "CLAIM", "programArgsList": args });
+            let (status, answer) = cluster.request("POST", &format!("/jars/{id}/run"), Some(&body));
+            assert_eq!(status, 403, "{answer}");
+        }
+    }
+    cluster.bearer = owner;
+    for path in [savepoint.as_str(), checkpoint.unwrap()] {
+        let disposed = cluster.client(["savepoint", "dispose", path]);
+        disposed.end().with_code(0);
+    }
 }
 
 #[test]

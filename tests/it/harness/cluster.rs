@@ -153,7 +153,13 @@ impl Cluster {
 
     /// Makes a token for clients of this role, of the tenant `default`.
     pub(crate) fn client_token(&self, role: &str) -> String {
-        let make = ["token", "create", "--role", role, "--data-dir"];
+        self.tenant_token("default", role)
+    }
+
+    /// Makes a token for clients of this role, of a tenant.
+    pub(crate) fn tenant_token(&self, tenant: &str, role: &str) -> String {
+        let make = ["token", "create", "--tenant", tenant, "--role", role];
+        let make = [&make[..], &["--data-dir"]].concat();
         let made = Wasmill::new(make).arg(self.home(JOB_MANAGER)).end();
         let text = made.with_code(0).stdout;
         text.lines().next().unwrap_or_default().to_owned()

@@ -63,6 +63,7 @@ impl Coordinator {
             triggered_ms: pending.triggered.unix_ms,
             self_contained: pending.kind.is_savepoint(),
             operators,
+            tenant: self.tenant.clone(),
         });
         let directory = pending.directory.clone();
         if let Some(pending) = self.pending.get_mut(&id) {

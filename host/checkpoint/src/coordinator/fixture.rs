@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wasmill_graph::{JobGraph, LogicalGraph};
-use wasmill_types::id::{OperatorId, VertexId};
+use wasmill_types::id::{OperatorId, TenantId, VertexId};
 use wasmill_types::job::{
     Chaining, EdgeSpec, JobSpec, OperatorKind, OperatorSpec, Partitioning, StateKind, StateSpec,
 };
@@ -91,7 +91,7 @@ impl Driven {
         let topology = Topology::new(&graph(state, Partitioning::Hash));
         let rng = Rng::seeded(1);
         Self {
-            coordinator: Coordinator::new(JOB, topology, options, rng),
+            coordinator: Coordinator::new((TenantId::default(), JOB), topology, options, rng),
             now: Now {
                 monotonic: Duration::ZERO,
                 unix_ms: 1_000_000,

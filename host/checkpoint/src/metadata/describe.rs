@@ -16,6 +16,8 @@ use crate::handles::{AnyFile, KeyedState, Place, SubtaskState};
 pub struct Description {
     /// The job that it was taken of.
     pub job: String,
+    /// Whose the job was.
+    pub tenant: String,
     /// Its id within the job.
     pub checkpoint: u64,
     /// `checkpoint`, `savepoint` or `stop-with-savepoint`.
@@ -89,6 +91,7 @@ pub(super) fn describe(metadata: &Metadata) -> Description {
     };
     Description {
         job: metadata.job.to_string(),
+        tenant: metadata.tenant.to_string(),
         checkpoint: metadata.checkpoint.0,
         kind,
         format,
@@ -181,6 +184,7 @@ impl fmt::Display for Description {
             format.unwrap_or_default()
         )?;
         writeln!(f, "job             {}", self.job)?;
+        writeln!(f, "tenant          {}", self.tenant)?;
         writeln!(
             f,
             "triggered       {} ms since the epoch",

@@ -12,7 +12,7 @@ use super::Inconsistent;
 /// What every metadata file begins with.
 const MAGIC: [u8; 8] = *b"wasmchkp";
 /// The version that is written; versions up to it are read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Magic, version, length, checksum.
 const HEADER_BYTES: usize = 8 + 4 + 8 + 8;
 /// The largest metadata that is read: a million files of a hundred bytes.
@@ -76,8 +76,8 @@ pub(super) fn wrap<T: Serialize>(content: &T) -> Vec<u8> {
     bytes
 }
 
-/// Takes content out of its frame.
-pub(super) fn unwrap<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MetadataError> {
+/// Takes content out of its frame: its version, and its bytes.
+pub(super) fn unwrap(bytes: &[u8]) -> Result<(u32, &[u8]), MetadataError> {
     let given = bytes.len() as u64;
     let magic = bytes.first_chunk::<8>();
     if magic.is_none_or(|magic| *magic != MAGIC) {
@@ -111,6 +111,11 @@ pub(super) fn unwrap<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MetadataErr
     if expected != found {
         return Err(MetadataError::Checksum { expected, found });
     }
+    Ok((version, content))
+}
+
+/// Reads content.
+pub(super) fn read<T: DeserializeOwned>(content: &[u8]) -> Result<T, MetadataError> {
     postcard::from_bytes(content).map_err(MetadataError::Content)
 }
 

@@ -93,6 +93,7 @@ pub(crate) fn savepoint() -> Metadata {
         triggered_ms: 1_000,
         self_contained: true,
         operators: vec![source, map],
+        tenant: TenantId::default(),
     }
 }
 

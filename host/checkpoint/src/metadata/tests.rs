@@ -20,6 +20,17 @@ fn what_version_1_wrote_is_read() {
 }
 
 #[test]
+fn what_version_2_wrote_is_read() {
+    let mut savepoint = savepoint();
+    // Written once and kept, as that of version 1.
+    savepoint.tenant = "acme".parse().unwrap();
+    assert_eq!(
+        Metadata::decode(include_bytes!("savepoint-2.bin")).unwrap(),
+        savepoint
+    );
+}
+
+#[test]
 fn every_truncation_is_named() {
     let bytes = savepoint().encode();
     for length in 0..bytes.len() {
@@ -55,7 +66,7 @@ fn damage_is_named() {
         ),
         (
             with(&|b| b[8] = 9),
-            "the metadata has version 9, and this release reads up to 1",
+            "the metadata has version 9, and this release reads up to 2",
         ),
         (with(&|b| b.push(0)), "the metadata is followed by 1 bytes"),
         (with(&|b| b[18] = 1), "the metadata claims"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wasmill_actor::Rng;
 use wasmill_graph::{JobGraph, OperatorUid};
-use wasmill_types::id::{AttemptId, VertexId};
+use wasmill_types::id::{AttemptId, TenantId, VertexId};
 use wasmill_types::job::{Partitioning, StateKind};
 use wasmill_types::status::{ExecutionState, JobStatus};
 
@@ -428,7 +428,12 @@ impl Counts {
 
 fn coordinator(options: &Options) -> Coordinator {
     let topology = Topology::new(&graph(StateKind::Value, Partitioning::Hash));
-    Coordinator::new(JOB, topology, options.clone(), Rng::seeded(1))
+    Coordinator::new(
+        (TenantId::default(), JOB),
+        topology,
+        options.clone(),
+        Rng::seeded(1),
+    )
 }
 
 fn attempt_of((vertex, subtask): (u32, u32), attempt: u32) -> AttemptId {

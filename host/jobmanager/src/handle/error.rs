@@ -15,6 +15,9 @@ pub enum JobManagerError {
     /// What was given cannot be used: a bundle that is none, arguments that the program refuses.
     #[error("{0}")]
     Invalid(String),
+    /// It is another tenant's.
+    #[error("{0}")]
+    Forbidden(String),
     /// The thing is in a state in which this cannot be done.
     #[error("{0}")]
     Conflict(String),

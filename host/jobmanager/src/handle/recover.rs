@@ -10,6 +10,7 @@ use wasmill_checkpoint::coordinator::Completed;
 use wasmill_checkpoint::layout::JobDirectory;
 use wasmill_types::id::JobId;
 
+use super::snapshots::check_owner;
 use super::{Handle, JobManagerError};
 use crate::bundles::Lease;
 use crate::dispatcher::{self, Accepted};
@@ -105,7 +106,11 @@ impl Handle {
                 Err(error) => Err(error),
             };
             match checked {
-                Ok(metadata) => usable.push(Completed::new(found.directory, metadata)),
+                Ok(metadata) => {
+                    // A job's id may be chosen, so its directory may be one of somebody else's job.
+                    check_owner(&description.tenant, &found.directory, &metadata.tenant)?;
+                    usable.push(Completed::new(found.directory, metadata));
+                }
                 // What storage does not tell today it may tell tomorrow: nothing is swept.
                 Err(error) if !error.is_damage() => return Err(failed(error)),
                 Err(error) => {

@@ -63,8 +63,8 @@ impl Handle {
     pub async fn dispose(&self, tenant: &TenantId, path: &str) -> Result<(), JobManagerError> {
         match self.inner.storage.read_metadata(path).await {
             Ok((_, metadata)) => self.check_disposal(tenant, path, &metadata)?,
-            // Damaged: whose it was cannot be known, and it serves nobody.
-            Err(StorageError::Metadata { .. }) => {}
+            // Damaged: it serves nobody, and as it names no tenant it is the default one's.
+            Err(StorageError::Metadata { .. }) => check_owner(tenant, path, &TenantId::default())?,
             Err(error) => return Err(error.into()),
         }
         Ok(self.inner.storage.dispose(path).await?)
@@ -76,7 +76,7 @@ impl Handle {
         path: &str,
         metadata: &Metadata,
     ) -> Result<(), JobManagerError> {
-        self.check_owner(tenant, path, metadata.job)?;
+        check_owner(tenant, path, &metadata.tenant)?;
         let Some(job) = self.job(metadata.job) else {
             return Ok(());
         };
@@ -88,20 +88,20 @@ impl Handle {
         }
         Ok(())
     }
+}
 
-    /// For a tenant there is no snapshot of another tenant's job, as far as the job is still known.
-    pub(super) fn check_owner(
-        &self,
-        tenant: &TenantId,
-        path: &str,
-        job: JobId,
-    ) -> Result<(), JobManagerError> {
-        match self.job(job) {
-            Some(job) if job.description.tenant != *tenant => {
-                let path = path.to_owned();
-                Err(StorageError::NoSnapshot { path }.into())
-            }
-            _ => Ok(()),
-        }
+/// Nobody restores from a snapshot of another tenant's job, or removes it, whoever they are otherwise: an
+/// administrator can make a token of that tenant.
+pub(super) fn check_owner(
+    tenant: &TenantId,
+    path: &str,
+    owner: &TenantId,
+) -> Result<(), JobManagerError> {
+    if tenant == owner {
+        return Ok(());
     }
+    Err(JobManagerError::Forbidden(format!(
+        "`{path}` belongs to tenant `{owner}`, and you speak for tenant `{tenant}`; use a token of \
+         tenant `{owner}`"
+    )))
 }

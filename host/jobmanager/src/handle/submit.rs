@@ -12,6 +12,7 @@ use wasmill_rpc::protocol::{JobDescription, JobSettings};
 use wasmill_types::id::{JobId, TenantId};
 use wasmill_types::job::JobSpec;
 
+use super::snapshots::check_owner;
 use super::{Handle, JobManagerError};
 use crate::bundles::Lease;
 use crate::dispatcher::{self, Accepted};
@@ -107,8 +108,7 @@ impl Handle {
             return Ok(None);
         };
         let (directory, metadata) = self.inner.storage.read_metadata(&restore.path).await?;
-        let tenant = &description.tenant;
-        self.check_owner(tenant, &restore.path, metadata.job)?;
+        check_owner(&description.tenant, &restore.path, &metadata.tenant)?;
         let snapshot = Completed::new(directory, metadata);
         Ok(Some((snapshot, restore.allow_non_restored)))
     }

@@ -62,7 +62,8 @@ impl Checkpoints {
     ) -> Self {
         let topology = Topology::new(graph);
         let options = description.settings.checkpoints.clone();
-        let mut coordinator = Coordinator::new(description.job, topology, options, rng);
+        let owner = (description.tenant.clone(), description.job);
+        let mut coordinator = Coordinator::new(owner, topology, options, rng);
         // Whether the earlier JobMaster took savepoints is not known.
         let has_savepoints = snapshot.is_some() || recovered.is_some();
         if let Some((snapshot, mode)) = snapshot {

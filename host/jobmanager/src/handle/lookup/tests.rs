@@ -78,6 +78,7 @@ fn checkpoint(graph: &JobGraph) -> Completed {
         triggered_ms: 1,
         self_contained: false,
         operators: vec![snapshot],
+        tenant: TenantId::default(),
     };
     Completed::new("/checkpoints/chk-7".to_owned(), metadata)
 }
