@@ -1,9 +1,11 @@
 //! The Dispatcher: starts a JobMaster for each job, and knows all jobs that run or have ended lately.
 //!
-//! Invariants: a job's id is used once; a JobMaster that panics ends as a failed job, with its tasks
-//! released and its slots free, and touches no other; what has ended is kept within bounds (`retention`).
+//! Jobs that go on with this JobManager and cannot yet are in `waiting`. Invariants: a job's id is used once; a
+//! JobMaster that panics ends as a failed job, with its tasks released and its slots free, and touches no
+//! other; what has ended is kept within bounds (`retention`).
 
 mod retention;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use wasmill_actor::actors::{self, Actor, ActorKind};
-use wasmill_actor::{Address, Clock, Mailbox, Reply, Rng, mailbox};
+use wasmill_actor::{Address, CancelToken, Clock, Mailbox, Reply, Rng, mailbox};
 use wasmill_checkpoint::Storage;
 use wasmill_checkpoint::coordinator::{ClaimMode, Completed};
 use wasmill_graph::JobGraph;
@@ -28,6 +30,9 @@ use crate::resources;
 use crate::restart::{Restart, Strategy};
 use crate::view::{ExceptionView, JobView};
 use retention::Retention;
+use waiting::Waiting;
+
+pub(crate) use waiting::Obstacle;
 
 /// How many messages may wait for the Dispatcher.
 pub(crate) const MAILBOX: usize = 1_024;
@@ -39,6 +44,10 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) enum Message {
     /// Starts a job; answers when it is listed.
     Submit(Box<Accepted>, Reply<Result<JobId, JobManagerError>>),
+    /// A job of the store cannot go on yet; answers with what ends the tries.
+    Waits(Box<Obstacle>, Reply<Result<CancelToken, JobManagerError>>),
+    /// Cancels a job that waits; answers whether it did.
+    GiveUp(JobId, Reply<bool>),
     /// A JobMaster has ended; with the text of its panic.
     Ended(JobId, Option<String>),
     /// Takes no more jobs.
@@ -92,6 +101,8 @@ struct Dispatcher {
     address: Address<Message>,
     /// The jobs whose JobMasters run.
     running: BTreeMap<JobId, Running>,
+    /// The jobs that cannot go on yet; bounded by what the store has.
+    waiting: BTreeMap<JobId, Waiting>,
     ended: Retention,
     is_closed: bool,
 }
@@ -109,6 +120,7 @@ pub(crate) async fn run(setup: Setup, mut mailbox: Mailbox<Message>, address: Ad
         setup,
         address,
         running: BTreeMap::new(),
+        waiting: BTreeMap::new(),
         ended,
         is_closed: false,
     };
@@ -122,9 +134,12 @@ pub(crate) async fn run(setup: Setup, mut mailbox: Mailbox<Message>, address: Ad
         };
         match message {
             Some(Message::Submit(accepted, reply)) => reply.give(dispatcher.submit(*accepted)),
+            Some(Message::Waits(obstacle, reply)) => reply.give(dispatcher.waits(*obstacle)),
+            Some(Message::GiveUp(job, reply)) => reply.give(dispatcher.give_up(job)),
             Some(Message::Ended(job, panic)) => dispatcher.ended(job, panic),
             Some(Message::Close(reply)) => {
                 dispatcher.is_closed = true;
+                dispatcher.end_tries();
                 reply.give(());
             }
             Some(Message::Stop(reply)) => return reply.give(()),
@@ -151,7 +166,8 @@ impl Dispatcher {
             let closed = "the JobManager is ending and takes no more jobs";
             return Err(JobManagerError::Unavailable(closed.to_owned()));
         }
-        let is_taken = match accepted.replaces {
+        let goes_on = accepted.recovered.is_some() && self.waiting.contains_key(&job);
+        let is_taken = match accepted.replaces || goes_on {
             true => self.running.contains_key(&job),
             false => self.setup.directory.borrow().contains_key(&job),
         };
@@ -177,9 +193,16 @@ impl Dispatcher {
         let rng = Rng::seeded(self.setup.rng.next_u64());
         let job_of = (&accepted.description, &accepted.graph);
         let restart = Restart::new(accepted.strategy, rng);
-        let scheduler = master::scheduler(job_of, restart, &self.setup.options, &self.setup.clock);
-        let (views, _) = watch::channel(Arc::new(scheduler.picture()));
-        let views = Arc::new(views);
+        let (options, clock) = (&self.setup.options, &self.setup.clock);
+        let mut scheduler = master::scheduler(job_of, restart, options, clock);
+        let views = match self.waiting.remove(&job) {
+            Some(waiting) => {
+                scheduler.remember(waiting.history);
+                waiting.views.send_replace(Arc::new(scheduler.picture()));
+                waiting.views
+            }
+            None => Arc::new(watch::channel(Arc::new(scheduler.picture())).0),
+        };
         let setup = master::Setup {
             description: accepted.description,
             graph: accepted.graph,
@@ -223,11 +246,8 @@ impl Dispatcher {
             self.fail(&running, job, &panic);
         }
         let is_over = running.views.borrow().status.is_terminal();
-        if is_over
-            && let Some(jobs) = &self.setup.jobs
-            && let Err(error) = jobs.remove(job)
-        {
-            tracing::warn!(job_id = %job, %error, "a job that has ended stays in the store");
+        if is_over {
+            self.forget_stored(job);
         }
         let entry = Entry {
             views: running.views.subscribe(),
@@ -235,6 +255,14 @@ impl Dispatcher {
         };
         self.list(job, entry);
         self.ended.add(job, self.setup.clock.monotonic());
+    }
+
+    fn forget_stored(&self, job: JobId) {
+        if let Some(jobs) = &self.setup.jobs
+            && let Err(error) = jobs.remove(job)
+        {
+            tracing::warn!(job_id = %job, %error, "a job that has ended stays in the store");
+        }
     }
 
     /// Ends a job whose JobMaster has not.

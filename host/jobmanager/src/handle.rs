@@ -184,10 +184,7 @@ impl Handle {
             resources,
         };
         let handle = Self { inner };
-        if !stored.is_empty() {
-            let work = handle.clone().recover_all(stored);
-            let _ends_by_itself = actors::spawn(ActorKind::Errand, "recover jobs", work);
-        }
+        handle.recover_all(stored);
         Ok((handle, started))
     }
 
@@ -225,6 +222,15 @@ impl Handle {
                 match self.ask(&master, master::Message::Cancel).await {
                     Err(JobManagerError::Unavailable(_)) => Ok(()),
                     done => done,
+                }
+            }
+            (JobStatus::Reconciling, None) => {
+                let give_up = |reply| dispatcher::Message::GiveUp(job, reply);
+                match self.ask(&self.inner.dispatcher, give_up).await? {
+                    true => Ok(()),
+                    false => Err(JobManagerError::Conflict(format!(
+                        "job {job} goes on at this moment; cancel it once more"
+                    ))),
                 }
             }
             (status, _) => Err(JobManagerError::Conflict(format!(

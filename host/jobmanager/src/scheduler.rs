@@ -415,6 +415,11 @@ impl Scheduler {
         }
     }
 
+    /// What went wrong before the job could go on.
+    pub(crate) fn remember(&mut self, history: History) {
+        self.history = history;
+    }
+
     fn turn(&mut self, next: JobStatus) {
         assert!(
             self.status.can_become(next),

@@ -68,6 +68,14 @@ fn killed_with(retained: usize) -> (Cluster, String) {
     (cluster, job)
 }
 
+/// Waits until a job is listed as one that waits for its checkpoints, and says why.
+fn waits_with(cluster: &Cluster, job: &str, reason: &str) {
+    cluster.until(job, &["RECONCILING"]);
+    let cause = newest(cluster, job).to_string();
+    assert!(cause.contains(reason), "{cause}");
+    log_with(cluster, "job does not go on yet");
+}
+
 #[test]
 fn a_damaged_newest_checkpoint_is_passed_over_for_the_one_before() {
     let (mut cluster, job) = killed_with(3);
@@ -88,39 +96,60 @@ fn a_damaged_newest_checkpoint_is_passed_over_for_the_one_before() {
 }
 
 #[test]
-fn a_job_of_which_all_checkpoints_are_damaged_does_not_start_from_the_beginning() {
+fn a_job_of_which_all_checkpoints_are_damaged_goes_on_when_they_are_mended() {
     let (mut cluster, job) = killed_with(1);
     let before = metadata(&cluster);
     before.iter().for_each(|(_, metadata)| damage(metadata));
     cluster.start_job_manager_again();
-    log_with(&cluster, "job does not go on");
-    log_with(&cluster, "can be used; mend them");
-    assert_eq!(cluster.state(&job), "");
+    waits_with(&cluster, &job, "can be used; mend them");
     // Nothing was deleted, so they may be mended: damaging them again is what they were.
     before.iter().for_each(|(_, metadata)| damage(metadata));
-    cluster.kill_job_manager();
-    cluster.restart_job_manager();
     cluster.until(&job, &["RUNNING"]);
+    check_nothing_lost(&cluster.dir().join("entries"));
 }
 
 #[test]
-fn a_job_whose_checkpoints_are_away_does_not_start_from_the_beginning() {
+fn a_job_whose_checkpoints_are_away_goes_on_when_they_are_back() {
     let (mut cluster, job) = killed_with(1);
-    let checkpoints = cluster.dir().join("checkpoints");
     let away = cluster.dir().join("away");
+    let checkpoints = cluster.dir().join("checkpoints").join(&job);
     fs::rename(&checkpoints, &away).unwrap();
     cluster.start_job_manager_again();
-    log_with(
+    waits_with(
         &cluster,
+        &job,
         "the job has completed checkpoints, and there is none",
     );
-    assert_eq!(cluster.state(&job), "");
-    cluster.kill_job_manager();
-    // Whoever started meanwhile has made the directory again.
-    let _ = fs::remove_dir_all(&checkpoints);
+    // A JobManager that ends meanwhile leaves it to the next one.
+    cluster.end().with_code(0);
+    cluster.start_job_manager_again();
+    cluster.until(&job, &["RECONCILING"]);
     fs::rename(&away, &checkpoints).unwrap();
-    cluster.restart_job_manager();
     cluster.until(&job, &["RUNNING"]);
+    // What kept it is remembered.
+    let causes = cluster.get(&format!("/jobs/{job}/exceptions")).to_string();
+    assert!(causes.contains("there is none"), "{causes}");
+    let savepoints = cluster.dir().join("savepoints");
+    let stop = cluster.client(["stop", "--json", &job, "--savepoint-dir"]);
+    stop.arg(savepoints).end().with_code(0);
+    check_nothing_lost(&cluster.dir().join("entries"));
+}
+
+#[test]
+fn a_job_that_waits_for_its_checkpoints_can_be_canceled() {
+    let (mut cluster, job) = killed_with(1);
+    // A file where the directory was: storage answers nothing but errors.
+    let checkpoints = cluster.dir().join("checkpoints").join(&job);
+    fs::rename(&checkpoints, cluster.dir().join("away")).unwrap();
+    fs::write(&checkpoints, "in the way").unwrap();
+    cluster.start_job_manager_again();
+    cluster.until(&job, &["RECONCILING"]);
+    cluster.client(["cancel", &job]).end().with_code(0);
+    assert_eq!(cluster.state(&job), "CANCELED");
+    cluster.kill_job_manager();
+    cluster.start_job_manager_again();
+    let listed = cluster.get("/jobs/overview");
+    assert_eq!(listed["jobs"].as_array().map(Vec::len), Some(0), "{listed}");
 }
 
 #[test]
