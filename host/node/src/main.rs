@@ -49,6 +49,11 @@ use config::Config;
 use failure::{Exit, Failure};
 use screen::Screen;
 
+/// The allocator of the whole process: its C interface replaces the system's, so RocksDB's memory comes from
+/// it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // The first thing, for times are counted from the start of the process.
     let clock = Clock::system();
