@@ -62,6 +62,39 @@ fn windows_and_queries_are_measured() {
 }
 
 #[test]
+fn latency_is_told_for_each_buffer_timeout() {
+    let place = empty("latency");
+    for (flags, timeouts) in [
+        ("", &[100.0, 1.0, 0.0][..]),
+        (" --buffer-timeout 5ms", &[5.0]),
+    ] {
+        let ended = bench(&place, &format!("latency --seconds 1 --json{flags}")).end();
+        let figures: Value = serde_json::from_str(ended.with_code(0).stdout.trim()).unwrap();
+        assert_eq!(
+            (&figures["name"], &figures["parallelism"]),
+            (&"latency".into(), &2.into())
+        );
+        let runs = figures["runs"].as_array().unwrap();
+        let of = |name: &str| -> Vec<f64> {
+            runs.iter().map(|run| run[name].as_f64().unwrap()).collect()
+        };
+        assert_eq!(of("buffer_timeout_ms"), timeouts);
+        for (p50, (p99, max)) in of("p50_ms")
+            .iter()
+            .zip(of("p99_ms").iter().zip(of("max_ms")))
+        {
+            assert!(0.0 < *p50 && p50 <= p99 && *p99 <= max, "{figures}");
+        }
+        // A sixth of 50 000 is left out.
+        assert!(
+            of("records").iter().all(|records| *records == 41_668.0),
+            "{figures}"
+        );
+    }
+    assert_eq!(files(&place), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn a_benchmark_that_is_interrupted_leaves_no_state_behind() {
     let place = empty("interrupted");
     let flags =

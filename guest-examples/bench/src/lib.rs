@@ -6,6 +6,7 @@
 mod backpressure;
 mod checkpoint;
 mod keyed_count;
+mod latency;
 mod map_filter;
 mod tumbling_window;
 mod word_count;
@@ -24,6 +25,7 @@ pub fn bench(env: &Env) -> Result<()> {
         "map-filter-exchange" => map_filter::exchange(env),
         "word-count" => word_count::word_count(env),
         "keyed-count" => keyed_count::keyed_count(env),
+        "latency" => latency::latency(env),
         "tumbling-window" => tumbling_window::tumbling_window(env),
         "checkpoint" => checkpoint::checkpoint(env),
         "backpressure" => backpressure::backpressure(env),

@@ -94,14 +94,14 @@ pub(crate) fn exchange(env: &Env) -> Result<()> {
 }
 
 /// Numbers as eight bytes, so that every record has the same size.
-mod fixed {
+pub(crate) mod fixed {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(value: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(value: &i64, serializer: S) -> Result<S::Ok, S::Error> {
         value.to_le_bytes().serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
         Ok(i64::from_le_bytes(<[u8; 8]>::deserialize(deserializer)?))
     }
 }

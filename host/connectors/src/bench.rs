@@ -1,15 +1,24 @@
-//! The connector `bench`: a source of the benchmark workloads' records.
+//! The connector `bench`: a source of the benchmark workloads' records, and a sink that measures how late they
+//! come.
 //!
-//! | option | default | meaning |
+//! | option of the source | default | meaning |
 //! |---|---|---|
-//! | `workload` | required | `map-filter` (100-byte records) or `word-count` (lines of ten words) |
+//! | `workload` | required | `map-filter` (100-byte records), `word-count` (lines of ten words), or `latency` |
 //! | `records` | required | how many records |
+//! | `keys` | `100000` | how many keys `latency` has |
+//! | `rate` | `50000` | how many records of `latency` are due in a second |
+//!
+//! | option of the sink | default | meaning |
+//! |---|---|---|
+//! | `skip` | `0` | how many records of each split are left out, from its beginning |
 //!
 //! Used by `wasmill bench`. Record `i` is a pure function of `i`, and split `s` of `p` holds the indices
 //! from `records · s / p` on, so any engine can run the same and every run adds up to the same sums.
 
+mod latency;
 mod text;
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -21,9 +30,17 @@ use crate::catalog::{ConnectorDoc, ConnectorKind, OptionDefault, OptionDoc};
 use crate::error::ConnectorError;
 use crate::options::Options;
 use crate::source::{Budget, ReaderContext, Source, SourceReader, Split};
+use latency::Pace;
+
+pub(crate) use latency::LatencySink;
+#[cfg(test)]
+pub(crate) use latency::SINK;
+pub use latency::{Latencies, take_latencies};
 
 const WORKLOAD: &str = "workload";
 const RECORDS: &str = "records";
+const KEYS: &str = "keys";
+const RATE: &str = "rate";
 
 /// The source's doc.
 pub(crate) const SOURCE: ConnectorDoc = ConnectorDoc {
@@ -34,9 +51,19 @@ pub(crate) const SOURCE: ConnectorDoc = ConnectorDoc {
         OptionDoc::new(
             WORKLOAD,
             OptionDefault::Required,
-            "`map-filter` (100-byte records) or `word-count` (lines of ten words)",
+            "`map-filter` (100-byte records), `word-count` (lines of ten words), or `latency`",
         ),
         OptionDoc::new(RECORDS, OptionDefault::Required, "how many records"),
+        OptionDoc::new(
+            KEYS,
+            OptionDefault::Value("100000"),
+            "how many keys `latency` has",
+        ),
+        OptionDoc::new(
+            RATE,
+            OptionDefault::Value("50000"),
+            "how many records of `latency` are due in a second",
+        ),
     ],
 };
 
@@ -45,6 +72,19 @@ enum Workload {
     MapFilter,
     /// The lines that take turns.
     WordCount(Arc<[String]>),
+    /// So many keys, at so many records a second.
+    Latency {
+        keys: NonZeroU64,
+        rate: NonZeroU64,
+    },
+}
+
+/// What an option says of a workload.
+#[derive(Debug, Clone, Copy)]
+enum Named {
+    MapFilter,
+    WordCount,
+    Latency,
 }
 
 /// The `bench` source.
@@ -57,11 +97,21 @@ pub(crate) struct BenchSource {
 impl BenchSource {
     pub(crate) fn parse(spec: &ConnectorSpec) -> Result<Self, ConnectorError> {
         let options = Options::check(spec, &SOURCE)?;
-        let is_text = options.one_of(WORKLOAD, &[("map-filter", false), ("word-count", true)])?;
-        let workload = if is_text {
-            Workload::WordCount(text::line_pool())
-        } else {
-            Workload::MapFilter
+        let named = options.one_of(
+            WORKLOAD,
+            &[
+                ("map-filter", Named::MapFilter),
+                ("word-count", Named::WordCount),
+                ("latency", Named::Latency),
+            ],
+        )?;
+        let workload = match named {
+            Named::MapFilter => Workload::MapFilter,
+            Named::WordCount => Workload::WordCount(text::line_pool()),
+            Named::Latency => Workload::Latency {
+                keys: options.always_parsed(KEYS)?,
+                rate: options.always_parsed(RATE)?,
+            },
         };
         Ok(Self {
             workload,
@@ -75,6 +125,12 @@ impl BenchSource {
 struct Indices {
     next: u64,
     end: u64,
+    /// The first of the split.
+    #[serde(default)]
+    first: u64,
+    /// How many splits there are, which share the rate.
+    #[serde(default)]
+    splits: u32,
 }
 
 impl Source for BenchSource {
@@ -85,6 +141,8 @@ impl Source for BenchSource {
         let indices = (0..parallelism).map(|s| Indices {
             next: bound(s),
             end: bound(s + 1),
+            first: bound(s),
+            splits: parallelism,
         });
         Ok(indices
             .map(|indices| Split::wrap(format!("records from {}", indices.next), &indices))
@@ -95,6 +153,7 @@ impl Source for BenchSource {
         Ok(Box::new(Reader {
             workload: self.workload.clone(),
             splits: Vec::new(),
+            pace: None,
         }))
     }
 
@@ -104,7 +163,7 @@ impl Source for BenchSource {
 
     fn format(&self) -> &'static str {
         match self.workload {
-            Workload::MapFilter => "postcard",
+            Workload::MapFilter | Workload::Latency { .. } => "postcard",
             Workload::WordCount(_) => "text",
         }
     }
@@ -113,11 +172,14 @@ impl Source for BenchSource {
 struct Reader {
     workload: Workload,
     splits: Vec<Indices>,
+    /// When records are due, of `latency`.
+    pace: Option<Pace>,
 }
 
 impl SourceReader for Reader {
     fn assign(&mut self, split: Split) -> Result<(), ConnectorError> {
         self.splits.push(split.unwrap_state()?);
+        self.pace = None;
         Ok(())
     }
 
@@ -133,6 +195,15 @@ impl SourceReader for Reader {
                     Workload::MapFilter => push_event(split.next, out),
                     Workload::WordCount(lines) => {
                         out.push(lines[split.next as usize % lines.len()].as_bytes());
+                    }
+                    Workload::Latency { keys, rate } => {
+                        let begin = || Pace::begin(*rate, split);
+                        let pace = self.pace.get_or_insert_with(begin);
+                        match pace.push_if_due(split, *keys, out) {
+                            Some(pause) if out.is_empty() => return Ok(PollStatus::IdleFor(pause)),
+                            Some(_) => return Ok(PollStatus::Ready),
+                            None => {}
+                        }
                     }
                 }
                 split.next += 1;

@@ -53,8 +53,8 @@ pub enum ConnectorKind {
     Sink,
 }
 
-/// All connectors for jobs, sources first. The source `bench`, which can be had by its name like the
-/// others, is there for the benchmarks only and so not among them.
+/// All connectors for jobs, sources first. The source and the sink `bench`, which can be had by their name like
+/// the others, are there for the benchmarks only and so not among them.
 pub fn catalog() -> &'static [ConnectorDoc] {
     static CATALOG: [ConnectorDoc; 6] = [
         file::SOURCE,

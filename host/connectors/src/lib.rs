@@ -29,6 +29,7 @@ mod targets;
 mod window;
 
 pub use access::Access;
+pub use bench::{Latencies, take_latencies};
 pub use catalog::{ConnectorDoc, ConnectorKind, OptionDefault, OptionDoc, catalog};
 pub use error::{ConnectorError, ErrorKind};
 pub use sink::{Committable, Recovery, Sink, SinkWriter, WriterContext};
@@ -59,6 +60,7 @@ pub fn sink(spec: &ConnectorSpec, access: &Access) -> Result<Box<dyn Sink>, Conn
     match spec.name.as_str() {
         "file" => Ok(Box::new(file::FileSink::parse(spec, access)?)),
         "print" => Ok(Box::new(print::PrintSink::parse(spec)?)),
+        "bench" => Ok(Box::new(bench::LatencySink::parse(spec)?)),
         "blackhole" => Ok(Box::new(blackhole::BlackholeSink::parse(spec)?)),
         name => Err(catalog::unknown(ConnectorKind::Sink, name)),
     }

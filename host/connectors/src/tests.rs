@@ -183,7 +183,7 @@ fn values_that_make_no_sense_are_refused_with_the_fix() {
 
 #[test]
 fn the_table_of_each_connector_says_what_its_catalog_entry_says() {
-    for doc in catalog().iter().chain([&bench::SOURCE]) {
+    for doc in catalog().iter().chain([&bench::SOURCE, &bench::SINK]) {
         let text = match doc.name {
             "file" => include_str!("file.rs"),
             "socket" => include_str!("socket.rs"),
@@ -208,12 +208,14 @@ fn the_table_of_each_connector_says_what_its_catalog_entry_says() {
 fn every_connector_of_the_catalog_can_be_had() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
-    for doc in catalog().iter().chain([&bench::SOURCE]) {
+    for doc in catalog().iter().chain([&bench::SOURCE, &bench::SINK]) {
         let options: &[(&str, &str)] = match doc.name {
             "file" => &[("path", path)],
             "socket" => &[("host", "localhost"), ("port", "1")],
             "datagen" => &[("fields", r#"{"id":{"kind":"sequence"}}"#)],
-            "bench" => &[("workload", "map-filter"), ("records", "1")],
+            "bench" if doc.kind == ConnectorKind::Source => {
+                &[("workload", "map-filter"), ("records", "1")]
+            }
             _ => &[],
         };
         let spec = spec(doc.name, options);

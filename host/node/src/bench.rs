@@ -8,6 +8,7 @@
 mod backpressure;
 mod checkpoint;
 pub(crate) mod exchange;
+mod latency;
 mod native;
 mod process;
 mod report;
@@ -58,6 +59,7 @@ use state::{Place, Taken};
     wasmill bench nexmark --query q7 --parallelism 2 --json\n  \
     wasmill bench checkpoint --state-bytes '2 GiB'\n  \
     wasmill bench backpressure\n  \
+    wasmill bench latency --buffer-timeout 0s\n  \
     wasmill bench exchange --parallelism 2")]
 pub(crate) struct BenchArgs {
     /// The workload.
@@ -74,9 +76,16 @@ pub(crate) struct BenchArgs {
     /// `tumbling-window` has so many powers of two of keys.
     #[arg(long, default_value_t = 17, value_parser = clap::value_parser!(u32).range(1..=32))]
     octaves: u32,
-    /// How many subtasks each operator has; on each TaskManager, for `exchange`.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    parallelism: u32,
+    /// How many subtasks each operator has; on each TaskManager, for `exchange`. One, or two for `latency`.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    parallelism: Option<u32>,
+    /// How long a run of `latency` takes; the first sixth is left out.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// The one buffer timeout with which `latency` runs, for instance `1ms`; with 100 ms, the default of 1 ms, and 0
+    /// if left out.
+    #[arg(long, value_parser = quantity::parse_time, value_name = "TIME")]
+    buffer_timeout: Option<Duration>,
     /// How often each of the programs runs.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
@@ -128,6 +137,8 @@ enum Workload {
     Checkpoint,
     /// A sink at a hundredth of the rate: aligned and unaligned checkpoints while all channels are full.
     Backpressure,
+    /// Keys counted at 50 000 records a second: how late the counts are.
+    Latency,
     /// Records from all TaskManager processes to all others, by key; beside raw QUIC.
     Exchange,
 }
@@ -143,6 +154,17 @@ enum Variant {
     Exchange,
 }
 
+impl BenchArgs {
+    fn parallelism(&self) -> u32 {
+        let default = if self.workload == Workload::Latency {
+            2
+        } else {
+            1
+        };
+        self.parallelism.unwrap_or(default)
+    }
+}
+
 impl Workload {
     fn name(self) -> &'static str {
         match self {
@@ -153,6 +175,7 @@ impl Workload {
             Self::Nexmark => "nexmark",
             Self::Checkpoint => "checkpoint",
             Self::Backpressure => "backpressure",
+            Self::Latency => "latency",
             Self::Exchange => "exchange",
         }
     }
@@ -206,6 +229,7 @@ pub(crate) fn perform(args: &BenchArgs, clock: &Clock, screen: &Screen) -> Resul
     match args.workload {
         Workload::Exchange => {}
         Workload::Checkpoint => return checkpoint::run(args, &interrupt()).map_err(failed),
+        Workload::Latency => return latency::run(args, &interrupt()).map_err(failed),
         Workload::Backpressure => return backpressure::run(args, &interrupt()).map_err(failed),
         Workload::MapFilter
         | Workload::WordCount
@@ -216,7 +240,7 @@ pub(crate) fn perform(args: &BenchArgs, clock: &Clock, screen: &Screen) -> Resul
     variant_name(args).map_err(failed)?;
     let settings = exchange::Settings {
         taskmanagers: args.task_managers,
-        parallelism: args.parallelism,
+        parallelism: args.parallelism(),
         record_bytes: args.record_bytes,
         records: args.records.unwrap_or_else(|| default_records(args)),
         rounds: args.rounds,
@@ -272,7 +296,7 @@ fn run(args: &BenchArgs, interrupt: &Interrupt) -> Result<Exit> {
     let report = Report {
         name: args.workload.name(),
         variant,
-        parallelism: args.parallelism,
+        parallelism: args.parallelism(),
         records: records * args.workload.units(),
         native,
         sandboxed,
@@ -318,6 +342,7 @@ fn default_records(args: &BenchArgs) -> u64 {
         (Workload::Nexmark, _) => 10_000_000,
         (Workload::Checkpoint, _) => 100_000_000,
         (Workload::Backpressure, _) => 300_000,
+        (Workload::Latency, _) => args.seconds * latency::RATE,
         (Workload::Exchange, _) => (500 << 20) / u64::from(args.record_bytes),
     }
 }
@@ -347,6 +372,10 @@ fn program_args(args: &BenchArgs, variant: &str, records: u64) -> Vec<String> {
     if args.workload == Workload::Backpressure {
         program.extend(backpressure::program_args(args.keys));
     }
+    if args.workload == Workload::Latency {
+        let of_split = records / u64::from(args.parallelism());
+        program.extend(latency::program_args(args.keys, of_split));
+    }
     if args.workload == Workload::Checkpoint {
         program.extend(checkpoint::program_args(args.state_bytes));
     }
@@ -364,7 +393,7 @@ fn contenders(
     };
     let path = build_guest(guest, args.guest.as_deref())?;
     let settings = Settings {
-        parallelism: Some(args.parallelism),
+        parallelism: Some(args.parallelism()),
         cache_bytes: Some(args.cache_bytes),
         ..Settings::default()
     };

@@ -127,6 +127,7 @@ fn settings(args: &RunArgs) -> Settings {
         cache_bytes: args.cache_bytes,
         max_memory: args.max_memory,
         call_timeout: args.call_timeout,
+        buffer_timeout: None,
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) max_memory: Option<ByteSize>,
     /// How long one call into the guest may run.
     pub(crate) call_timeout: Option<Duration>,
+    /// How long a record waits for others to share its frame.
+    pub(crate) buffer_timeout: Option<Duration>,
 }
 
 impl Settings {
@@ -76,6 +78,7 @@ impl Settings {
             .map_or(u64::MAX, |memory| memory.0 / MEMORY_PER_CACHE);
         wasmill_task::Options {
             cache_bytes: cache_bytes.min(most),
+            buffer_timeout: self.buffer_timeout.unwrap_or(defaults.buffer_timeout),
             on_bad_record: self.on_bad_record.unwrap_or(defaults.on_bad_record),
             max_record_bytes: Limits::default().record_bytes,
             ..defaults

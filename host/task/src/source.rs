@@ -296,7 +296,7 @@ fn next_split_if_finished(status: PollStatus, is_reading: &mut bool) -> PollStat
             *is_reading = false;
             PollStatus::Ready
         }
-        PollStatus::Ready | PollStatus::IdleUntil(_) => status,
+        PollStatus::Ready | PollStatus::IdleUntil(_) | PollStatus::IdleFor(_) => status,
     }
 }
 

@@ -263,6 +263,7 @@ impl Task {
         progress.poll_at = match status {
             PollStatus::Ready => Some(Duration::ZERO),
             PollStatus::IdleUntil(at_ms) => Some(self.when(at_ms, now)),
+            PollStatus::IdleFor(pause) => Some(self.clock.monotonic().saturating_add(pause)),
             PollStatus::Finished => None,
         };
         if status == PollStatus::Finished {

@@ -158,6 +158,8 @@ pub enum PollStatus {
     Ready,
     /// There is nothing before this time, in milliseconds since the epoch.
     IdleUntil(i64),
+    /// There is nothing for so long, of a source that knows it better than to the millisecond.
+    IdleFor(std::time::Duration),
     /// All assigned splits are at their end.
     Finished,
 }

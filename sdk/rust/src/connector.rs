@@ -416,7 +416,7 @@ impl Custom<Json> {
 }
 
 impl Custom<Postcard> {
-    /// A source of postcard records.
+    /// A source or a sink of postcard records.
     pub fn postcard(name: &str) -> Self {
         Self {
             connector: connector(name),
@@ -432,6 +432,15 @@ impl<C> Custom<C> {
             .options
             .push((name.to_owned(), value.to_string()));
         self
+    }
+}
+
+impl<T: Record> Sink<T> for Custom<Postcard> {
+    const FORMAT: &'static str = "postcard";
+    type Codec = Postcard;
+
+    fn into_parts(self) -> (Connector, Postcard) {
+        (self.connector, self.codec)
     }
 }
 

@@ -80,7 +80,7 @@ pub(super) fn program_args(state: ByteSize) -> [String; 3] {
 /// Runs the command.
 pub(super) fn run(args: &BenchArgs, interrupt: &Interrupt) -> Result<Exit> {
     ensure!(
-        args.parallelism == 1,
+        args.parallelism() == 1,
         "`checkpoint` measures one subtask; leave `--parallelism` out"
     );
     let records = args.records.unwrap_or_else(|| default_records(args));
