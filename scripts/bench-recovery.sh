@@ -4,13 +4,16 @@
 # two TaskManagers of this machine with a slot each, of which one is a spare; the job takes checkpoints each
 # INTERVAL (5s). BUNDLE is that of guest-examples/bench. Everything is kept below WORK, which is made anew and
 # removed in the end. Needs curl.
+# PANIC_AFTER=SECONDS: instead of the TaskManager's end the task panics so long after its start, which must be
+# enough for all of the state and a checkpoint of it, and starts again at the same TaskManager. LOCAL=false: it
+# then takes its state from checkpoint storage instead of the TaskManager's disk.
 set -euo pipefail
 wasmill=$1 bundle=$2 work=$3 mib=${4:-1024} interval=${5:-5s}
 
 rm -rf "$work"
 mkdir -p "$work"
 # Counters come with the heartbeats, so these say when the first record came.
-printf '[heartbeat]\ninterval = "50ms"\n' >"$work/config.toml"
+printf '[heartbeat]\ninterval = "50ms"\n[state]\nlocal-recovery = %s\n' "${LOCAL:-true}" >"$work/config.toml"
 "$wasmill" cluster start --taskmanagers 2 --slots 1 --rest 127.0.0.1:0 --data-dir "$work/cluster" \
     --config "$work/config.toml" 2>"$work/log" &
 cluster=$!
@@ -31,10 +34,12 @@ has_both() { [[ $(curl -s "$url/overview") == *'"taskmanagers":2'* ]]; }
 until_true has_both
 
 keys=$((mib * 1024 * 1024 / 1000))
+panic=()
+[ -z "${PANIC_AFTER:-}" ] || panic=(--panic-at $(($(now) + PANIC_AFTER * 1000)))
 job=$("$wasmill" run --jobmanager "$base" --detach --quiet --parallelism 1 --backend rocksdb \
     --checkpoint-interval "$interval" -D restart-strategy.type=fixed-delay -D restart-strategy.fixed-delay.attempts=9 \
     -D restart-strategy.fixed-delay.delay=1ms "$bundle" -- --workload checkpoint --records 1000000000000 \
-    --keys $keys --changed $((keys / 100)) --value-bytes 1000 | tail -n 1)
+    --keys $keys --changed $((keys / 100)) --value-bytes 1000 "${panic[@]}" | tail -n 1)
 echo "job $job: $keys values of 1000 bytes"
 
 # A checkpoint that has everything, and one more.
@@ -52,9 +57,14 @@ vertex=$(curl -s "$url/jobs/$job" | grep -o '"vertices":\[.*' | grep -o '"id":"[
 details() { curl -s "$url/jobs/$job/vertices/$vertex"; }
 first=$(number attempt "$(details)")
 victim=$(text taskmanager-id "$(details)")
-pid=$(pgrep -P $cluster -f -- "--name $victim( |\$)")
-killed=$(now)
-kill -9 "$pid"
+if [ -z "${PANIC_AFTER:-}" ]; then
+    pid=$(pgrep -P $cluster -f -- "--name $victim( |\$)")
+    killed=$(now)
+    kill -9 "$pid"
+else
+    killed=${panic[1]}
+    [ "$(now)" -lt "$killed" ] || { echo "the state took too long: raise PANIC_AFTER" >&2; exit 1; }
+fi
 seen=
 flows() {
     seen=$(details)
@@ -70,7 +80,7 @@ deploying=$(number DEPLOYING "$durations")
 initializing=$(number INITIALIZING "$durations")
 running=$(($(number now "$seen") - $(number RUNNING "$durations")))
 line() { printf '  %7d ms  %s\n' "$1" "$2"; }
-echo "killed $victim; went on at $(text taskmanager-id "$seen")"
+echo "struck $victim; went on at $(text taskmanager-id "$seen")"
 line $((detected - killed)) "until the loss was noticed"
 line $((running - initializing - deploying - detected)) "until the new attempt was deployed"
 # The two states are told close together, so only a run with little state says what the bundle takes of it.

@@ -33,12 +33,13 @@ impl Noise {
 }
 
 /// Makes `--keys` values of `--value-bytes` bytes, then changes `--records` times one of `--changed` of them,
-/// which lie all over the others.
+/// which lie all over the others. Panics when the time `--panic-at` (in milliseconds since the epoch) comes.
 pub(crate) fn checkpoint(env: &Env) -> Result<()> {
     let keys: u64 = env.arg_as("keys")?;
     let changed: u64 = env.arg_as("changed")?;
     let updates: u64 = env.arg_as("records")?;
     let bytes: usize = env.arg_as("value-bytes")?;
+    let panic_at: i64 = env.arg_or("panic-at", i64::MAX)?;
     if changed == 0 || changed > keys {
         bail!("`--changed` must be from 1 to `--keys`");
     }
@@ -52,7 +53,9 @@ pub(crate) fn checkpoint(env: &Env) -> Result<()> {
         .key_by(|(key, _)| *key)
         .process(move |states| {
             let value = states.value::<Noise>("value");
+            let mut crash = Crash::at(panic_at);
             move |(key, i): (u64, u64), _cx, out| {
+                crash.look();
                 value.entry(|value| match value {
                     Some(value) => value.change(i),
                     None => *value = Some(Noise::new(key, bytes)),
@@ -67,6 +70,42 @@ pub(crate) fn checkpoint(env: &Env) -> Result<()> {
             count: 0,
         });
     Ok(())
+}
+
+/// Panics once: an attempt that begins later does not.
+struct Crash {
+    at: i64,
+    /// The time of the first look.
+    begun: Option<i64>,
+    looks: u32,
+}
+
+/// How many records pass between two looks at the clock.
+const RECORDS_PER_LOOK: u32 = 256;
+
+impl Crash {
+    fn at(at: i64) -> Self {
+        Self {
+            at,
+            begun: None,
+            looks: 0,
+        }
+    }
+
+    #[inline]
+    fn look(&mut self) {
+        if self.at == i64::MAX {
+            return;
+        }
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks % RECORDS_PER_LOOK == 1 {
+            let now = wasmill::now();
+            let begun = *self.begun.get_or_insert(now);
+            if begun < self.at && self.at <= now {
+                panic!("time {} has come", self.at);
+            }
+        }
+    }
 }
 
 /// Counts the changes that are measured.
