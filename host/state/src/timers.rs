@@ -10,7 +10,9 @@
 //! could not be deleted by, or preceded by one of, an earlier timer of its key.
 
 mod set;
+mod slots;
 mod snapshot;
+mod timer;
 
 use hashbrown::HashSet;
 use wasmill_types::operator::{TimeDomain, Timers};
@@ -23,6 +25,7 @@ use crate::options::Options;
 use crate::owned::OwnedGroups;
 use crate::snapshot::TimerItem;
 use crate::timers::set::TimerSet;
+use crate::timers::timer::Timer;
 
 pub(crate) use snapshot::FrozenTimers;
 
@@ -45,15 +48,6 @@ pub struct TimerService {
     /// The hashes of the keys in the batch being made. A hash that two keys share ends a batch early and
     /// does nothing else.
     batch_keys: HashSet<u32>,
-}
-
-/// Ordered by time first; the rest makes the order total and the same in every run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Timer {
-    time: i64,
-    key_len: u32,
-    /// Key ∥ namespace.
-    bytes: Box<[u8]>,
 }
 
 impl TimerService {
@@ -79,7 +73,7 @@ impl TimerService {
         columns::check_timers("timers.register", timers)?;
         for timer in each(timers) {
             self.groups.check(timer.key())?;
-            let bytes = timer.footprint();
+            let bytes = footprint(&timer);
             if self.set(domain).insert(timer) {
                 self.bytes += bytes;
                 self.check_limits()?;
@@ -97,7 +91,7 @@ impl TimerService {
         for timer in each(timers) {
             self.groups.check(timer.key())?;
             if self.set(domain).remove(&timer) {
-                self.bytes -= timer.footprint();
+                self.bytes -= footprint(&timer);
             }
         }
         Ok(())
@@ -108,15 +102,14 @@ impl TimerService {
     /// No key is in the result twice (see the module). The caller fires them and asks again until
     /// nothing comes: that includes timers which the fired ones registered (semantics §2.3).
     pub fn due(&mut self, domain: TimeDomain, up_to: i64, max: usize) -> Timers {
-        self.set(domain).settle();
         let mut due = Timers::default();
         self.batch_keys.clear();
         let mut bytes = 0;
         while due.times.len() < max {
-            let Some(first) = self.set_ref(domain).first() else {
+            let Some(first) = self.set(domain).first() else {
                 break;
             };
-            bytes += first.bytes.len();
+            bytes += first.len();
             let too_large = !due.times.is_empty() && bytes > BATCH_BYTES;
             if first.time > up_to || too_large {
                 break;
@@ -127,7 +120,7 @@ impl TimerService {
             }
             let timer = self.set(domain).pop_first();
             let timer = timer.expect("the set has a first element");
-            self.bytes -= timer.footprint();
+            self.bytes -= footprint(&timer);
             due.times.push(timer.time);
             due.keys.push(timer.key());
             due.namespaces.push(timer.namespace());
@@ -137,7 +130,7 @@ impl TimerService {
 
     /// When the earliest timer fires.
     pub fn next(&self, domain: TimeDomain) -> Option<i64> {
-        self.set_ref(domain).first().map(|timer| timer.time)
+        self.set_ref(domain).first_time()
     }
 
     /// The number of timers of both domains.
@@ -155,11 +148,11 @@ impl TimerService {
         &self.groups
     }
 
-    /// The timers as they are now; takes no longer the more there are.
-    pub(crate) fn snapshot(&mut self) -> FrozenTimers {
+    /// The timers as they are now; none is copied.
+    pub(crate) fn snapshot(&self) -> FrozenTimers {
         FrozenTimers {
-            event: self.event.share(),
-            processing: self.processing.share(),
+            event: self.event.freeze(),
+            processing: self.processing.freeze(),
         }
     }
 
@@ -168,7 +161,7 @@ impl TimerService {
         let refused = |failure| StateError::Refused(Box::new(failure));
         self.groups.check(item.key).map_err(refused)?;
         let timer = Timer::new(item.time, item.key, item.namespace);
-        let bytes = timer.footprint();
+        let bytes = footprint(&timer);
         if self.set(item.domain).insert(timer) {
             self.bytes += bytes;
             self.check_limits().map_err(refused)?;
@@ -212,26 +205,9 @@ impl TimerService {
     }
 }
 
-impl Timer {
-    fn new(time: i64, key: &[u8], namespace: &[u8]) -> Self {
-        Self {
-            time,
-            key_len: u32::try_from(key.len()).expect("keys come from columns with 32-bit ends"),
-            bytes: [key, namespace].concat().into_boxed_slice(),
-        }
-    }
-
-    fn key(&self) -> &[u8] {
-        &self.bytes[..self.key_len as usize]
-    }
-
-    fn namespace(&self) -> &[u8] {
-        &self.bytes[self.key_len as usize..]
-    }
-
-    fn footprint(&self) -> u64 {
-        self.bytes.len() as u64 + TIMER_OVERHEAD
-    }
+/// What a timer counts.
+fn footprint(timer: &Timer) -> u64 {
+    timer.len() as u64 + TIMER_OVERHEAD
 }
 
 /// The timers of checked columns.

@@ -1,187 +1,177 @@
-//! An ordered set of timers of which a snapshot can be taken without copying it.
+//! A set of timers that gives them out in order of time.
 //!
-//! Used by [`super::TimerService`], one per domain. A snapshot shares the set as it was; until the
-//! snapshot is done, what changes is kept beside it and then folded in. Invariants: a shared set never
-//! changes; a timer is either among the own ones or alive in the shared set, never both.
+//! Most timers share their time with many others: all windows that end at once. So the set keeps a bucket per
+//! time, finds a timer by its hash, and sorts a bucket when it is its turn. Used by [`super::TimerService`],
+//! one per domain. Invariants: each timer has one slot, and stands there once in the bucket of its time, at the
+//! position written down for the slot; no bucket is empty; a sorted bucket ends with the first to fire.
 
-use std::collections::BTreeSet;
-use std::ops::Bound;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::hash::BuildHasher;
 
-use crate::timers::Timer;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use smallvec::SmallVec;
 
-/// Timers in ascending order.
+use super::slots::{FrozenSlots, Slots};
+use super::timer::Timer;
+
+/// Timers, each once.
 #[derive(Debug, Default)]
 pub(super) struct TimerSet {
-    own: BTreeSet<Timer>,
-    shared: Option<Shared>,
+    slots: Slots,
+    /// Where in its bucket each slot stands.
+    positions: Vec<u32>,
+    /// The slots by the hash of their timers.
+    index: HashTable<Indexed>,
+    /// Seeded anew in each process, so that nobody can choose timers that collide.
+    hasher: DefaultHashBuilder,
+    times: BTreeMap<i64, Bucket>,
 }
 
-/// Timers that a snapshot may have too, and what became of them since.
-#[derive(Debug)]
-struct Shared {
-    base: Arc<BTreeSet<Timer>>,
-    /// This one and all before it are gone.
-    front: Option<Timer>,
-    /// Those after `front` that are gone; the first one after `front` is not.
-    removed: BTreeSet<Timer>,
-    /// How many are still there.
-    alive: usize,
+/// An entry of the index.
+#[derive(Debug, Clone, Copy)]
+struct Indexed {
+    slot: u32,
+    /// The low half of the timer's hash.
+    hash: u32,
+}
+
+/// The timers of one time.
+#[derive(Debug, Default)]
+struct Bucket {
+    slots: SmallVec<[u32; 4]>,
+    is_sorted: bool,
 }
 
 impl TimerSet {
     pub(super) fn len(&self) -> usize {
-        self.own.len() + self.shared.as_ref().map_or(0, |shared| shared.alive)
+        self.slots.len()
     }
 
     /// Adds a timer; whether it was not there.
     pub(super) fn insert(&mut self, timer: Timer) -> bool {
-        if let Some(shared) = &mut self.shared {
-            if shared.is_alive(&timer) {
-                return false;
-            }
-            if shared.revive(&timer) {
-                return true;
-            }
+        let hash = self.hash(&timer);
+        if self.find(hash, &timer).is_some() {
+            return false;
         }
-        self.own.insert(timer)
+        let time = timer.time;
+        let slot = self.slots.put(timer);
+        let bucket = self.times.entry(time).or_default();
+        if self.positions.len() <= slot as usize {
+            self.positions.resize(slot as usize + 1, 0);
+        }
+        self.positions[slot as usize] = bucket.slots.len() as u32;
+        bucket.slots.push(slot);
+        bucket.is_sorted = bucket.slots.len() == 1;
+        let of_entry = |entry: &Indexed| spread(entry.hash);
+        self.index
+            .insert_unique(spread(hash), Indexed { slot, hash }, of_entry);
+        true
     }
 
     /// Removes a timer; whether it was there.
     pub(super) fn remove(&mut self, timer: &Timer) -> bool {
-        self.own.remove(timer)
-            || self
-                .shared
-                .as_mut()
-                .is_some_and(|shared| shared.remove(timer))
+        let Some(slot) = self.find(self.hash(timer), timer) else {
+            return false;
+        };
+        let position = self.positions[slot as usize] as usize;
+        if let Entry::Occupied(mut entry) = self.times.entry(timer.time) {
+            let bucket = entry.get_mut();
+            bucket.is_sorted &= position + 1 == bucket.slots.len();
+            bucket.slots.swap_remove(position);
+            if let Some(&moved) = bucket.slots.get(position) {
+                self.positions[moved as usize] = position as u32;
+            }
+            if bucket.slots.is_empty() {
+                entry.remove();
+            }
+        }
+        self.forget(slot);
+        true
+    }
+
+    /// When the earliest timer fires.
+    pub(super) fn first_time(&self) -> Option<i64> {
+        self.times.first_key_value().map(|(&time, _)| time)
     }
 
     /// The earliest timer.
-    pub(super) fn first(&self) -> Option<&Timer> {
-        let shared = self.shared.as_ref().and_then(Shared::first);
-        match (self.own.first(), shared) {
-            (Some(own), Some(shared)) => Some(own.min(shared)),
-            (own, shared) => own.or(shared),
+    pub(super) fn first(&mut self) -> Option<&Timer> {
+        let mut earliest = self.times.first_entry()?;
+        let bucket = earliest.get_mut();
+        if !bucket.is_sorted {
+            sort(bucket, &self.slots);
+            for (position, &slot) in bucket.slots.iter().enumerate() {
+                self.positions[slot as usize] = position as u32;
+            }
         }
+        let slot = *bucket.slots.last()?;
+        Some(self.slots.get(slot))
     }
 
     /// Takes the earliest timer out.
     pub(super) fn pop_first(&mut self) -> Option<Timer> {
-        let Some(shared) = &mut self.shared else {
-            return self.own.pop_first();
-        };
-        let is_own = match (self.own.first(), shared.first()) {
-            (Some(own), Some(shared)) => own < shared,
-            (_, shared) => shared.is_none(),
-        };
-        if is_own {
-            self.own.pop_first()
-        } else {
-            shared.pop_first()
+        self.first()?;
+        let mut earliest = self.times.first_entry()?;
+        let slot = earliest.get_mut().slots.pop()?;
+        if earliest.get().slots.is_empty() {
+            earliest.remove();
         }
+        Some(self.forget(slot))
     }
 
     /// The timers as they are now.
-    pub(super) fn share(&mut self) -> Arc<BTreeSet<Timer>> {
-        self.fold();
-        let base = Arc::new(std::mem::take(&mut self.own));
-        self.shared = Some(Shared {
-            base: Arc::clone(&base),
-            front: None,
-            removed: BTreeSet::new(),
-            alive: base.len(),
-        });
-        base
+    pub(super) fn freeze(&self) -> FrozenSlots {
+        self.slots.freeze()
     }
 
-    /// Folds the changes in if no snapshot needs the shared timers any more.
-    ///
-    /// Each change is folded once, so this costs about as much as the changes did.
-    pub(super) fn settle(&mut self) {
-        let is_done = |shared: &Shared| Arc::strong_count(&shared.base) == 1;
-        if self.shared.as_ref().is_some_and(is_done) {
-            self.fold();
-        }
+    fn hash(&self, timer: &Timer) -> u32 {
+        self.hasher.hash_one(timer) as u32
     }
 
-    /// Makes all timers own ones; copies those that a snapshot still needs.
-    fn fold(&mut self) {
-        let Some(shared) = self.shared.take() else {
-            return;
-        };
-        let mut base = Arc::unwrap_or_clone(shared.base);
-        if let Some(front) = &shared.front {
-            while base.first().is_some_and(|first| first <= front) {
-                base.pop_first();
-            }
+    fn find(&self, hash: u32, timer: &Timer) -> Option<u32> {
+        let is_it = |entry: &Indexed| entry.hash == hash && self.slots.get(entry.slot) == timer;
+        let found = self.index.find(spread(hash), is_it);
+        found.map(|entry| entry.slot)
+    }
+
+    /// Takes a timer out that is in no bucket any more.
+    fn forget(&mut self, slot: u32) -> Timer {
+        let timer = self.slots.take(slot);
+        let hash = self.hash(&timer);
+        if let Ok(entry) = self
+            .index
+            .find_entry(spread(hash), |entry| entry.slot == slot)
+        {
+            entry.remove();
         }
-        for timer in &shared.removed {
-            base.remove(timer);
+        if self.slots.len() == 0 {
+            // Memory that many timers have needed once is not kept for ever.
+            let hasher = self.hasher.clone();
+            *self = Self {
+                hasher,
+                ..Self::default()
+            };
         }
-        // The smaller set is put into the larger one.
-        if base.len() < self.own.len() {
-            std::mem::swap(&mut base, &mut self.own);
-        }
-        self.own.extend(base);
+        timer
     }
 }
 
-impl Shared {
-    fn is_after_front(&self, timer: &Timer) -> bool {
-        self.front.as_ref().is_none_or(|front| timer > front)
-    }
+/// The index takes a place from the low bits of a hash and a mark from the high ones.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
 
-    fn is_alive(&self, timer: &Timer) -> bool {
-        self.is_after_front(timer) && self.base.contains(timer) && !self.removed.contains(timer)
-    }
-
-    /// Undoes a removal; whether there was one that can be undone.
-    fn revive(&mut self, timer: &Timer) -> bool {
-        let is_revived = self.removed.remove(timer);
-        self.alive += usize::from(is_revived);
-        is_revived
-    }
-
-    fn remove(&mut self, timer: &Timer) -> bool {
-        if !self.is_alive(timer) {
-            return false;
-        }
-        self.removed.insert(timer.clone());
-        self.alive -= 1;
-        self.skip_removed();
-        true
-    }
-
-    /// The first after `front`, alive or not.
-    fn next(&self) -> Option<&Timer> {
-        let after = self
-            .front
-            .as_ref()
-            .map_or(Bound::Unbounded, Bound::Excluded);
-        self.base.range((after, Bound::Unbounded)).next()
-    }
-
-    fn first(&self) -> Option<&Timer> {
-        if self.alive == 0 { None } else { self.next() }
-    }
-
-    fn pop_first(&mut self) -> Option<Timer> {
-        let first = self.first()?.clone();
-        self.front = Some(first.clone());
-        self.alive -= 1;
-        self.skip_removed();
-        Some(first)
-    }
-
-    fn skip_removed(&mut self) {
-        while let Some(next) = self.next()
-            && self.removed.contains(next)
-        {
-            let next = next.clone();
-            self.removed.remove(&next);
-            self.front = Some(next);
-        }
-    }
+fn sort(bucket: &mut Bucket, slots: &Slots) {
+    let prefixed = |&slot: &u32| (slots.get(slot).prefix(), slot);
+    let mut order: Vec<_> = bucket.slots.iter().map(prefixed).collect();
+    order.sort_unstable_by(|(a, of_a), (b, of_b)| {
+        let exactly = || slots.get(*of_b).cmp(slots.get(*of_a));
+        b.cmp(a).then_with(exactly)
+    });
+    bucket.slots.clear();
+    bucket.slots.extend(order.into_iter().map(|(_, slot)| slot));
+    bucket.is_sorted = true;
 }
 
 #[cfg(test)]

@@ -3,20 +3,17 @@
 //! Made by [`super::TimerService`] on the task's thread, read on another. Invariant: whatever the task
 //! does meanwhile, the timers stay.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use wasmill_types::operator::TimeDomain;
 
 use crate::owned::OwnedGroups;
 use crate::snapshot::TimerItem;
-use crate::timers::Timer;
+use crate::timers::slots::FrozenSlots;
 
 /// All timers of one moment.
 #[derive(Debug)]
 pub(crate) struct FrozenTimers {
-    pub(super) event: Arc<BTreeSet<Timer>>,
-    pub(super) processing: Arc<BTreeSet<Timer>>,
+    pub(super) event: FrozenSlots,
+    pub(super) processing: FrozenSlots,
 }
 
 /// All timers of one moment, by key group.

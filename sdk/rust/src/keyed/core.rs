@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::{KeySelector, KeyedLogic};
+use super::{KeySelector, KeyedLogic, key_hash};
 use crate::codec::{Record, from_postcard};
 use crate::host::{Batch, Blobs, Failure, OperatorState, blobs_iter};
 use crate::pipe::{DecodeFn, Down};
@@ -195,8 +195,9 @@ where
         let mut group = Vec::new();
         while timers.peek().is_some() && !self.shared.has_failed() {
             for ((&time, key), namespace) in timers.by_ref().take(self.cache.group()) {
+                let hash = key_hash(key);
                 let key: S::Owned = from_postcard(key)?;
-                let slot = self.cache.slot::<S::Owned>(None, &key);
+                let slot = self.cache.slot::<S::Owned>(Some(hash), &key);
                 let timer = Timer { domain, time };
                 group.push((slot, Fired { timer, namespace }));
             }

@@ -6,6 +6,7 @@
 //! of a window that is not there does nothing.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::assign::{Window, WindowAssigner};
 use super::function::WindowFunction;
@@ -28,8 +29,8 @@ pub struct Pane<C, R> {
     trigger: R,
 }
 
-/// The open windows of a key.
-pub(super) type Panes<C, R> = Vec<Pane<C, R>>;
+/// The open windows of a key. Mostly there is one, which is kept where the key's state is.
+pub(super) type Panes<C, R> = SmallVec<[Pane<C, R>; 1]>;
 
 /// See [`WindowedStream`](super::WindowedStream).
 pub struct WindowLogic<T, K, W, R: Trigger<T>, F: WindowFunction<T, K>> {
@@ -162,7 +163,7 @@ where
         if let Some(index) = panes.iter().position(|pane| pane.window == merged) {
             return Some((index, false));
         }
-        let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(panes)
+        let (gone, kept): (Panes<_, _>, Panes<_, _>) = std::mem::take(panes)
             .into_iter()
             .partition(|pane| pane.window.meets(new));
         *panes = kept;
