@@ -85,7 +85,11 @@ pub struct Rate(pub u64);
 impl Rate {
     /// When an event happens, in milliseconds since the epoch.
     pub fn time(self, number: u64) -> i64 {
-        let millis = u128::from(number) * 1000 / u128::from(self.0);
+        // Whole seconds first, for the product of all could be too large.
+        let (seconds, rest) = (number / self.0, number % self.0);
+        let millis = seconds
+            .saturating_mul(1000)
+            .saturating_add(rest.saturating_mul(1000) / self.0);
         FIRST_TIME.saturating_add(i64::try_from(millis).unwrap_or(i64::MAX))
     }
 

@@ -3,6 +3,8 @@
 //!
 //! Invariant: no function of the platform's mathematics library is used, for their last bits differ.
 
+use std::sync::LazyLock;
+
 /// The generator splitmix64.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
@@ -12,6 +14,19 @@ const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The shortest text that [`Random::text`] makes before it is trimmed.
 const MIN_TEXT: usize = 3;
+
+/// How many letters there are to take texts from, and how many a text has at most.
+const POOL: usize = 1 << 16;
+const MAX_LETTERS: usize = 1 << 10;
+
+/// Small letters. They are made once: to make those of a bid would take longer than the rest of it.
+static LETTERS: LazyLock<String> = LazyLock::new(|| {
+    let mut random = Random::new(OF_LETTERS, 0);
+    let letters = (0..POOL).map(|_| char::from(b'a' + random.below(26) as u8));
+    letters.collect()
+});
+/// The kind of their seed.
+const OF_LETTERS: u64 = 3;
 
 impl Random {
     /// Seeds of all kinds of things must differ, so the kind is part of it.
@@ -34,7 +49,7 @@ impl Random {
     /// A number below `bound`, which must be less than 2^32.
     #[inline]
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        ((self.next() >> 32) * bound) >> 32
+        scale(self.next() >> 32, bound)
     }
 
     /// One of several.
@@ -53,25 +68,26 @@ impl Random {
     /// Small letters with some `gap`s among them, fewer than `max`.
     pub(crate) fn text(&mut self, max: usize, gap: char) -> String {
         let length = MIN_TEXT + self.below((max - MIN_TEXT) as u64) as usize;
-        let letters = (0..length).map(|_| match self.below(13) {
-            0 => gap,
-            _ => char::from(b'a' + self.below(26) as u8),
-        });
-        let text: String = letters.collect();
-        text.trim().to_owned()
+        let mut text = String::with_capacity(length);
+        for _ in 0..length {
+            let random = self.next();
+            let is_gap = scale(random >> 32, 13) == 0;
+            text.push(match is_gap {
+                true => gap,
+                false => char::from(b'a' + scale(random & 0xFFFF_FFFF, 26) as u8),
+            });
+        }
+        text.truncate(text.trim_end().len());
+        text.drain(..text.len() - text.trim_start().len());
+        text
     }
 
-    /// So many small letters, eight for each random number.
+    /// So many small letters of [`LETTERS`], from anywhere.
     #[inline]
     pub(crate) fn letters(&mut self, length: usize) -> String {
-        let mut letters = String::with_capacity(length + 8);
-        while letters.len() < length {
-            let eight = self.next().to_le_bytes();
-            let eight = eight.map(|byte| b'a' + (u16::from(byte) * 26 / 256) as u8);
-            letters.push_str(std::str::from_utf8(&eight).unwrap_or_default());
-        }
-        letters.truncate(length);
-        letters
+        let length = length.min(MAX_LETTERS);
+        let start = self.below((POOL - MAX_LETTERS) as u64) as usize;
+        LETTERS[start..start + length].to_owned()
     }
 
     /// Letters that bring an event of `size` bytes to `average` ones, give or take a fifth.
@@ -86,6 +102,12 @@ impl Random {
         };
         self.letters(missing - delta + more)
     }
+}
+
+/// Brings a random number below 2^32 below `bound`.
+#[inline]
+fn scale(random: u64, bound: u64) -> u64 {
+    (random * bound) >> 32
 }
 
 /// 10 to the power of an exponent from 0 to 6, with additions and multiplications only.
