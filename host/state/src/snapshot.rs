@@ -113,7 +113,7 @@ impl KeyedSnapshot {
     pub fn take(
         checkpoint: u64,
         backend: &mut dyn KeyedBackend,
-        timers: &mut TimerService,
+        timers: &TimerService,
         expiry: &Expiry,
     ) -> Result<Self, StateError> {
         let groups = timers.groups().clone();

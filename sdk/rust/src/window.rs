@@ -34,6 +34,7 @@
 mod assign;
 mod function;
 mod logic;
+mod slices;
 mod trigger;
 
 use std::marker::PhantomData;
@@ -57,7 +58,9 @@ pub use function::{
     AggregateWindow, AggregateWith, Evictor, KeepAll, KeepLast, KeepRecent, KeepSimilar,
     ProcessWindow, ReduceWindow, Timestamped, WindowFunction,
 };
+use logic::{Keeping, Rules};
 pub use logic::{Pane, WindowLogic};
+pub use slices::Slices;
 pub use trigger::{
     Continuous, Delta, EachCount, EventTime, Last, Never, ProcessingTime, Purging, Trigger,
     TriggerContext, TriggerResult,
@@ -202,7 +205,8 @@ where
     W: WindowAssigner<T>,
     R: Trigger<T>,
 {
-    /// Folds the records of a window into one, which comes out.
+    /// Folds the records of a window into one, which comes out. Of windows that overlap parts are folded first;
+    /// see [`Sliding`].
     pub fn reduce<F: FnMut(T, T) -> T + 'static>(
         self,
         f: F,
@@ -251,19 +255,18 @@ where
             .into_iter()
             .flatten()
             .for_each(|it| env.mistake(it));
-        let rules = logic::Rules {
+        let lateness = as_millis(self.lateness);
+        let keeping = Keeping::of::<T, S::Owned, _, _, _>(&assigner, &trigger, &function, lateness);
+        let rules = Rules {
             domain: assigner.domain(),
             assigner,
-            lateness: as_millis(self.lateness),
+            lateness,
             late: self.late,
+            keeping,
         };
-        self.keyed.operator("Window", |states| WindowLogic {
-            panes: states.value_of_kind("window-contents", StateKind::Value),
-            rules,
-            trigger,
-            function,
-            windows: Vec::new(),
-            timers: Vec::new(),
+        self.keyed.operator("Window", |states| {
+            let panes = states.value_of_kind(keeping.state(), StateKind::Value);
+            WindowLogic::new(panes, rules, (trigger, function))
         })
     }
 }

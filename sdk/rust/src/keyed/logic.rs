@@ -129,7 +129,7 @@ impl<T: Record + Clone, K, F: FnMut(T, T) -> T + 'static> KeyedLogic<T, K> for R
 /// ```
 pub trait Aggregate<T>: 'static {
     /// What is kept per key.
-    type Accumulator: Record;
+    type Accumulator: Record + Clone;
     /// What is emitted, together with the key.
     type Out: Record;
 
@@ -142,7 +142,8 @@ pub trait Aggregate<T>: 'static {
     /// The result so far.
     fn result(&self, accumulator: &Self::Accumulator) -> Self::Out;
 
-    /// Adds the records of `other` to `accumulator`.
+    /// Adds the records of `other` to `accumulator`. Windows that overlap are put together from parts, and
+    /// sessions from others, in the order of their time.
     fn merge(&self, accumulator: &mut Self::Accumulator, other: Self::Accumulator);
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::slices::Slices;
 use super::trigger::{EventTime, Never, ProcessingTime, Trigger};
 use crate::time::as_millis;
 use crate::timers::TimeDomain;
@@ -82,6 +83,11 @@ pub trait WindowAssigner<T>: 'static {
         true
     }
 
+    /// The parts that windows which overlap share.
+    fn slices(&self) -> Option<Slices> {
+        None
+    }
+
     /// Appends the windows of a record; `time` is its timestamp, or the clock's where the windows are of
     /// processing time.
     fn assign(&mut self, record: &T, time: i64, windows: &mut Vec<Window>);
@@ -100,6 +106,13 @@ pub trait WindowAssigner<T>: 'static {
 pub struct Tumbling<C = OfEventTime>(Spans<C>);
 
 /// Windows of one length that start at even distances, and so overlap or leave gaps.
+///
+/// When the length is a multiple of the distance, what `reduce` and `aggregate` fold is kept once for all
+/// windows that overlap, in slices as long as the distance, and put together in the order of time when a window
+/// comes out. So the function must give the same whichever neighbours are folded first, and a record costs as
+/// much as with [`Tumbling`] windows.
+/// Windows with a trigger of their own or with [`allowed_lateness`](super::WindowedStream::allowed_lateness) are
+/// kept each by itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Sliding<C = OfEventTime>(Spans<C>);
 
@@ -108,6 +121,8 @@ struct Spans<C> {
     size: i64,
     slide: i64,
     offset: i64,
+    /// A start of a window: that of the one that was asked for last, most likely.
+    recent: i64,
     clock: PhantomData<C>,
 }
 
@@ -167,6 +182,7 @@ impl<C> Tumbling<C> {
     #[must_use]
     pub fn offset(mut self, millis: i64) -> Self {
         self.0.offset = millis;
+        self.0.recent = millis;
         self
     }
 }
@@ -176,6 +192,7 @@ impl<C> Sliding<C> {
     #[must_use]
     pub fn offset(mut self, millis: i64) -> Self {
         self.0.offset = millis;
+        self.0.recent = millis;
         self
     }
 }
@@ -186,6 +203,7 @@ impl Spans<OfEventTime> {
             size,
             slide,
             offset: 0,
+            recent: 0,
             clock: PhantomData,
         }
     }
@@ -195,6 +213,7 @@ impl Spans<OfEventTime> {
             size: self.size,
             slide: self.slide,
             offset: self.offset,
+            recent: self.offset,
             clock: PhantomData,
         }
     }
@@ -203,13 +222,18 @@ impl Spans<OfEventTime> {
 impl<C> Spans<C> {
     /// The start of the last window that a time belongs to, or would without gaps.
     #[inline]
-    fn last_start(&self, time: i64) -> i64 {
-        let since = time.wrapping_sub(self.offset).rem_euclid(self.slide);
-        time.saturating_sub(since)
+    fn last_start(&mut self, time: i64) -> i64 {
+        let since = time.wrapping_sub(self.recent).cast_unsigned();
+        // A division takes longer than the rest.
+        if time < self.recent || since >= self.slide.cast_unsigned() {
+            let since = time.wrapping_sub(self.offset).rem_euclid(self.slide);
+            self.recent = time.saturating_sub(since);
+        }
+        self.recent
     }
 
     #[inline]
-    fn assign(&self, time: i64, windows: &mut Vec<Window>) {
+    fn assign(&mut self, time: i64, windows: &mut Vec<Window>) {
         let mut start = self.last_start(time);
         while start > time.saturating_sub(self.size) {
             let end = start.saturating_add(self.size);
@@ -270,6 +294,10 @@ where
 
     fn assign(&mut self, _: &T, time: i64, windows: &mut Vec<Window>) {
         self.0.assign(time, windows);
+    }
+
+    fn slices(&self) -> Option<Slices> {
+        Slices::of(self.0.size, self.0.slide, self.0.offset)
     }
 
     fn default_trigger(&self) -> C::AtEnd {

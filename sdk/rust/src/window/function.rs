@@ -23,6 +23,14 @@ pub trait WindowFunction<T, K>: 'static {
     /// Adds the contents of a window that has become part of this one.
     fn merge(&mut self, contents: &mut Option<Self::Contents>, other: Self::Contents);
 
+    /// Whether windows that overlap may be put together from parts that they share, in the order of time.
+    fn can_share(&self) -> bool {
+        false
+    }
+
+    /// Adds the contents of a part, which other windows have too.
+    fn share(&mut self, contents: &mut Option<Self::Contents>, part: &Self::Contents);
+
     /// Lets the contents come out.
     ///
     /// # Errors
@@ -59,6 +67,14 @@ where
         WindowFunction::<T, K>::add(self, contents, other, 0);
     }
 
+    fn can_share(&self) -> bool {
+        true
+    }
+
+    fn share(&mut self, contents: &mut Option<T>, part: &T) {
+        WindowFunction::<T, K>::add(self, contents, part.clone(), 0);
+    }
+
     fn fire<D: Down<T>>(&mut self, _: (&K, Window), contents: &mut T, down: &mut D) -> Result<()> {
         down.push_ref(contents);
         Ok(())
@@ -80,6 +96,14 @@ impl<T, K: Key, A: Aggregate<T>> WindowFunction<T, K> for AggregateWindow<A> {
 
     fn merge(&mut self, contents: &mut Option<A::Accumulator>, other: A::Accumulator) {
         merge(&self.0, contents, other);
+    }
+
+    fn can_share(&self) -> bool {
+        true
+    }
+
+    fn share(&mut self, contents: &mut Option<A::Accumulator>, part: &A::Accumulator) {
+        merge(&self.0, contents, part.clone());
     }
 
     fn fire<D: Down<(K, A::Out)>>(
@@ -130,6 +154,14 @@ where
         merge(&self.aggregate, contents, other);
     }
 
+    fn can_share(&self) -> bool {
+        true
+    }
+
+    fn share(&mut self, contents: &mut Option<A::Accumulator>, part: &A::Accumulator) {
+        merge(&self.aggregate, contents, part.clone());
+    }
+
     fn fire<D: Down<O>>(
         &mut self,
         (key, window): (&K, Window),
@@ -153,7 +185,7 @@ pub struct ProcessWindow<G, V, O> {
 
 impl<T, K, G, V, O> WindowFunction<T, K> for ProcessWindow<G, V, O>
 where
-    T: Record,
+    T: Record + Clone,
     O: Record,
     V: Evictor<T>,
     G: FnMut(&K, Window, &[Timestamped<T>], &mut Collector<'_, O>) -> Result<()> + 'static,
@@ -167,6 +199,10 @@ where
 
     fn merge(&mut self, contents: &mut Option<Vec<Timestamped<T>>>, other: Vec<Timestamped<T>>) {
         contents.get_or_insert_default().extend(other);
+    }
+
+    fn share(&mut self, contents: &mut Option<Vec<Timestamped<T>>>, part: &Vec<Timestamped<T>>) {
+        contents.get_or_insert_default().extend_from_slice(part);
     }
 
     fn fire<D: Down<O>>(

@@ -5,11 +5,14 @@
 //! goes. Invariant: a window that is there has a timer that removes it, unless it lasts for ever; a timer
 //! of a window that is not there does nothing.
 
+use std::marker::PhantomData;
+
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::assign::{Window, WindowAssigner};
 use super::function::WindowFunction;
+use super::slices::Slices;
 use super::trigger::{Trigger, TriggerContext, TriggerResult};
 use crate::codec::{Record, to_postcard};
 use crate::host;
@@ -20,13 +23,13 @@ use crate::runtime::{NO_TIMESTAMP, Shared};
 use crate::state::ValueState;
 use crate::timers::{Fired, TimeDomain, Timer};
 
-/// An open window of a key.
+/// An open window of a key, or a slice of open windows.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Pane<C, R> {
-    window: Window,
+    pub(super) window: Window,
     /// None once they were purged.
-    contents: Option<C>,
-    trigger: R,
+    pub(super) contents: Option<C>,
+    pub(super) trigger: R,
 }
 
 /// The open windows of a key. Mostly there is one, which is kept where the key's state is.
@@ -34,14 +37,20 @@ pub(super) type Panes<C, R> = SmallVec<[Pane<C, R>; 1]>;
 
 /// See [`WindowedStream`](super::WindowedStream).
 pub struct WindowLogic<T, K, W, R: Trigger<T>, F: WindowFunction<T, K>> {
-    pub(super) panes: ValueState<Panes<F::Contents, R::State>>,
+    panes: ValueState<Panes<F::Contents, R::State>>,
+    windows: Windows<T, K, W, R, F>,
+}
+
+/// What is done with the windows of whatever key.
+pub(super) struct Windows<T, K, W, R, F> {
     pub(super) rules: Rules<T, W>,
-    pub(super) trigger: R,
+    trigger: R,
     pub(super) function: F,
     /// The windows of the record at hand.
-    pub(super) windows: Vec<Window>,
+    assigned: Vec<Window>,
     /// What the trigger asks for.
     pub(super) timers: Vec<(Timer, bool)>,
+    keys: PhantomData<fn(K)>,
 }
 
 /// What there is besides trigger and function.
@@ -50,6 +59,45 @@ pub(super) struct Rules<T, W> {
     pub(super) domain: TimeDomain,
     pub(super) lateness: i64,
     pub(super) late: Option<SideOutput<T>>,
+    pub(super) keeping: Keeping,
+}
+
+/// How windows are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// Each by itself, with the timers of its trigger.
+    Each,
+    /// Windows that overlap are put together from slices.
+    Slices(Slices),
+    /// Windows that grow keep the timer that they had first, which is put off when it fires.
+    Growing,
+}
+
+impl Keeping {
+    /// How windows with this trigger and function are kept.
+    pub(super) fn of<T, K, W, R, F>(assigner: &W, trigger: &R, function: &F, lateness: i64) -> Self
+    where
+        W: WindowAssigner<T>,
+        R: Trigger<T>,
+        F: WindowFunction<T, K>,
+    {
+        let slices = assigner.slices().filter(|_| function.can_share());
+        match slices {
+            // A record may have windows fire again that have come out, or something that nobody knows.
+            _ if lateness > 0 || !trigger.is_plain() => Self::Each,
+            Some(slices) => Self::Slices(slices),
+            None if assigner.merges() => Self::Growing,
+            None => Self::Each,
+        }
+    }
+
+    /// The name of the state, which is none of another way.
+    pub(super) fn state(self) -> &'static str {
+        match self {
+            Self::Each | Self::Growing => "window-contents",
+            Self::Slices(_) => "window-slices",
+        }
+    }
 }
 
 impl<T, W> Rules<T, W> {
@@ -70,13 +118,31 @@ impl<T, W> Rules<T, W> {
 }
 
 /// The call at hand.
-struct Call<'a, K, D> {
+pub(super) struct Call<'a, K, D> {
     key: &'a K,
-    shared: &'a Shared,
+    pub(super) shared: &'a Shared,
     down: &'a mut D,
 }
 
-impl<T, K, W, R, F> WindowLogic<T, K, W, R, F>
+impl<T, K, W, R: Trigger<T>, F: WindowFunction<T, K>> WindowLogic<T, K, W, R, F> {
+    pub(super) fn new(
+        panes: ValueState<Panes<F::Contents, R::State>>,
+        rules: Rules<T, W>,
+        (trigger, function): (R, F),
+    ) -> Self {
+        let windows = Windows {
+            rules,
+            trigger,
+            function,
+            assigned: Vec::new(),
+            timers: Vec::new(),
+            keys: PhantomData,
+        };
+        Self { panes, windows }
+    }
+}
+
+impl<T, K, W, R, F> Windows<T, K, W, R, F>
 where
     T: Record + Clone,
     K: Key,
@@ -92,10 +158,15 @@ where
         time: i64,
         call: &mut Call<'_, K, D>,
     ) -> bool {
+        if let Keeping::Slices(slices) = self.rules.keeping {
+            return self.add_to_slice(panes, (record, time), slices, call);
+        }
         let watermark = call.shared.watermark();
         let merges = self.rules.assigner.merges();
+        let mut windows = std::mem::take(&mut self.assigned);
+        windows.clear();
+        self.rules.assigner.assign(&record, time, &mut windows);
         let (mut taken, mut record) = (false, Some(record));
-        let windows = std::mem::take(&mut self.windows);
         for (index, &window) in windows.iter().enumerate() {
             let found = match merges {
                 true => self.merge(panes, window, call),
@@ -114,7 +185,7 @@ where
             let Some(record) = record else { continue };
             self.element(&mut panes[pane], record, (time, is_new), call);
         }
-        self.windows = windows;
+        self.assigned = windows;
         taken
     }
 
@@ -169,7 +240,10 @@ where
         *panes = kept;
         let (mut contents, mut states) = (None, Vec::new());
         for pane in gone {
-            self.forget_timers(pane.window, call);
+            if self.rules.keeping == Keeping::Each {
+                self.timers_of(pane.window, true);
+                self.apply_timers(pane.window, call);
+            }
             if let Some(part) = pane.contents {
                 self.function.merge(&mut contents, part);
             }
@@ -185,7 +259,7 @@ where
             contents,
             trigger,
         });
-        if !is_new {
+        if !is_new && self.rules.keeping == Keeping::Each {
             let index = panes.len() - 1;
             let mut cx = TriggerContext {
                 state: &mut panes[index].trigger,
@@ -211,17 +285,26 @@ where
         if result.fires()
             && let Some(contents) = &mut pane.contents
         {
-            let known = call.shared.timestamp();
-            call.shared.set_timestamp(pane.window.max_timestamp());
-            let at = (call.key, pane.window);
-            if let Err(error) = self.function.fire(at, contents, call.down) {
-                call.shared.fail_user(&error);
-            }
-            call.shared.set_timestamp(known);
+            self.fire(pane.window, contents, call);
         }
         if result.purges() {
             pane.contents = None;
         }
+    }
+
+    /// Lets contents come out, as records of the end of the window.
+    pub(super) fn fire<D: Down<F::Out>>(
+        &mut self,
+        window: Window,
+        contents: &mut F::Contents,
+        call: &mut Call<'_, K, D>,
+    ) {
+        let known = call.shared.timestamp();
+        call.shared.set_timestamp(window.max_timestamp());
+        if let Err(error) = self.function.fire((call.key, window), contents, call.down) {
+            call.shared.fail_user(&error);
+        }
+        call.shared.set_timestamp(known);
     }
 
     fn clean_up_later(&mut self, window: Window) {
@@ -236,16 +319,16 @@ where
         }
     }
 
-    fn forget_timers<D>(&mut self, window: Window, call: &Call<'_, K, D>) {
+    /// The timers of the end of a window, and of when it goes.
+    fn timers_of(&mut self, window: Window, deletes: bool) {
         let domain = self.rules.domain;
         let times = [Some(window.max_timestamp()), self.rules.cleanup(window)];
         for time in times.into_iter().flatten() {
-            self.timers.push((Timer { domain, time }, true));
+            self.timers.push((Timer { domain, time }, deletes));
         }
-        self.apply_timers(window, call);
     }
 
-    fn apply_timers<D>(&mut self, window: Window, call: &Call<'_, K, D>) {
+    pub(super) fn apply_timers<D>(&mut self, window: Window, call: &Call<'_, K, D>) {
         for (timer, deletes) in self.timers.drain(..) {
             let key = |out: &mut Vec<u8>| to_postcard(call.key, out);
             call.shared.timer(timer, deletes, key, &window.to_bytes());
@@ -258,8 +341,11 @@ where
         (timer, window): (Timer, Window),
         call: &mut Call<'_, K, D>,
     ) {
+        if let Keeping::Slices(slices) = self.rules.keeping {
+            return self.fire_slices(panes, window, slices, call);
+        }
         let Some(index) = panes.iter().position(|pane| pane.window == window) else {
-            return;
+            return self.put_off(panes, window, call);
         };
         let mut cx = TriggerContext {
             state: &mut panes[index].trigger,
@@ -276,6 +362,25 @@ where
             self.timers.clear();
         }
         self.apply_timers(window, call);
+    }
+
+    /// A window's timer fires, and the window is not there: if it has become part of another, that has the
+    /// timer from now on.
+    fn put_off<D>(
+        &mut self,
+        panes: &Panes<F::Contents, R::State>,
+        window: Window,
+        call: &Call<'_, K, D>,
+    ) {
+        if !self.rules.assigner.merges() {
+            return;
+        }
+        let covers = |known: &Window| known.cover(window) == *known;
+        let mut windows = panes.iter().map(|pane| pane.window);
+        if let Some(grown) = windows.find(covers) {
+            self.timers_of(grown, false);
+            self.apply_timers(grown, call);
+        }
     }
 }
 
@@ -311,32 +416,28 @@ where
         down: &mut D,
     ) {
         let timestamp = shared.timestamp();
-        let time = match self.rules.domain {
+        let rules = &self.windows.rules;
+        let time = match rules.domain {
             TimeDomain::Event => timestamp,
             TimeDomain::Processing => host::now(),
         };
-        if time == NO_TIMESTAMP && self.rules.assigner.needs_time() {
+        if time == NO_TIMESTAMP && rules.assigner.needs_time() {
             return shared.fail_user(&anyhow::anyhow!(
                 "a record without a timestamp has come to a window of event time; put \
                  `assign_timestamps_and_watermarks` before it"
             ));
         }
-        self.windows.clear();
-        self.rules.assigner.assign(&record, time, &mut self.windows);
-        let late = self
-            .rules
-            .late
-            .as_ref()
-            .map(|late| (late.clone(), record.clone()));
+        let late = rules.late.as_ref();
+        let late = late.map(|late| (late.clone(), record.clone()));
         let mut call = Call {
             key: cx.key(),
             shared,
             down,
         };
-        let state = self.panes.clone();
-        let outcome = state.entry(|value| {
+        let windows = &mut self.windows;
+        let outcome = self.panes.entry(|value| {
             let panes = value.get_or_insert_default();
-            let taken = self.add(panes, record, time, &mut call);
+            let taken = windows.add(panes, record, time, &mut call);
             if panes.is_empty() {
                 *value = None;
             }
@@ -345,8 +446,9 @@ where
         match outcome {
             Ok(true) => {}
             Ok(false) => {
-                let last = timestamp.saturating_add(self.rules.lateness);
-                let is_late = self.rules.domain == TimeDomain::Event && last <= shared.watermark();
+                let rules = &self.windows.rules;
+                let last = timestamp.saturating_add(rules.lateness);
+                let is_late = rules.domain == TimeDomain::Event && last <= shared.watermark();
                 match late {
                     _ if !is_late => {}
                     Some((late, record)) => cx.side(&late, record),
@@ -372,10 +474,10 @@ where
             shared,
             down,
         };
-        let state = self.panes.clone();
-        let outcome = state.entry(|value| {
+        let windows = &mut self.windows;
+        let outcome = self.panes.entry(|value| {
             let Some(panes) = value else { return };
-            self.timer_of(panes, (fired.timer, window), &mut call);
+            windows.timer_of(panes, (fired.timer, window), &mut call);
             if panes.is_empty() {
                 *value = None;
             }

@@ -56,6 +56,11 @@ pub trait Trigger<T>: 'static {
         true
     }
 
+    /// Whether it lets windows come out once, at their end, and keeps nothing for them.
+    fn is_plain(&self) -> bool {
+        false
+    }
+
     /// The window has come from several: `others` are the states of those that are gone, whose timers count
     /// no more.
     fn on_merge(&mut self, others: Vec<Self::State>, cx: &mut TriggerContext<'_, Self::State>);
@@ -131,6 +136,10 @@ impl<T> Trigger<T> for EventTime {
         }
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn on_merge(&mut self, _: Vec<()>, cx: &mut TriggerContext<'_, ()>) {
         let end = cx.window.max_timestamp();
         if end > cx.watermark {
@@ -159,6 +168,10 @@ impl<T> Trigger<T> for ProcessingTime {
             true => TriggerResult::Fire,
             false => TriggerResult::Continue,
         }
+    }
+
+    fn is_plain(&self) -> bool {
+        true
     }
 
     fn on_merge(&mut self, _: Vec<()>, cx: &mut TriggerContext<'_, ()>) {
