@@ -68,6 +68,18 @@ fn killed_with(retained: usize) -> (Cluster, String) {
     (cluster, job)
 }
 
+/// Stops a job; nothing of its output is lost.
+fn stop_whole(cluster: &Cluster, job: &str) {
+    let savepoints = cluster.dir().join("savepoints");
+    // Not all of its tasks may run yet, which the command refuses.
+    cluster.wait("the job to stop", || {
+        let stop = cluster.client(["stop", "--json", job, "--savepoint-dir"]);
+        let ended = stop.arg(&savepoints).end();
+        (ended.code == Some(0)).then_some(())
+    });
+    check_nothing_lost(&cluster.dir().join("entries"));
+}
+
 /// Waits until a job is listed as one that waits for its checkpoints, and says why.
 fn waits_with(cluster: &Cluster, job: &str, reason: &str) {
     cluster.until(job, &["RECONCILING"]);
@@ -89,10 +101,7 @@ fn a_damaged_newest_checkpoint_is_passed_over_for_the_one_before() {
     log_with(&cluster, "checkpoint passed over");
     let restored = &cluster.get(&format!("/jobs/{job}/checkpoints"))["latest"]["restored"];
     assert_eq!(restored["id"], *before, "{restored}");
-    let savepoints = cluster.dir().join("savepoints");
-    let stop = cluster.client(["stop", "--json", &job, "--savepoint-dir"]);
-    stop.arg(savepoints).end().with_code(0);
-    check_nothing_lost(&cluster.dir().join("entries"));
+    stop_whole(&cluster, &job);
 }
 
 #[test]
@@ -105,7 +114,7 @@ fn a_job_of_which_all_checkpoints_are_damaged_goes_on_when_they_are_mended() {
     // Nothing was deleted, so they may be mended: damaging them again is what they were.
     before.iter().for_each(|(_, metadata)| damage(metadata));
     cluster.until(&job, &["RUNNING"]);
-    check_nothing_lost(&cluster.dir().join("entries"));
+    stop_whole(&cluster, &job);
 }
 
 #[test]
@@ -129,10 +138,7 @@ fn a_job_whose_checkpoints_are_away_goes_on_when_they_are_back() {
     // What kept it is remembered.
     let causes = cluster.get(&format!("/jobs/{job}/exceptions")).to_string();
     assert!(causes.contains("there is none"), "{causes}");
-    let savepoints = cluster.dir().join("savepoints");
-    let stop = cluster.client(["stop", "--json", &job, "--savepoint-dir"]);
-    stop.arg(savepoints).end().with_code(0);
-    check_nothing_lost(&cluster.dir().join("entries"));
+    stop_whole(&cluster, &job);
 }
 
 #[test]
