@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ledger::{RESTARTS, check, check_nothing_lost, submit};
+use super::ledger::{RESTARTS, check, check_nothing_lost, completed, submit};
 use super::newest;
 use crate::harness::{Cluster, SmallDisk, bundle};
 
@@ -62,7 +62,9 @@ fn killed_with(retained: usize) -> (Cluster, String) {
     let flags = ["--checkpoint-interval", "100ms", "-D", &keep];
     let job = submit(&cluster, &flags, ENDLESS.0, ENDLESS.1);
     cluster.wait("checkpoints", || {
-        (metadata(&cluster).len() >= retained).then_some(())
+        // The job store knows of a checkpoint before it counts, and a little after its metadata is there.
+        let is_known = completed(&cluster, &job) > 0;
+        (is_known && metadata(&cluster).len() >= retained).then_some(())
     });
     cluster.kill_job_manager();
     (cluster, job)
