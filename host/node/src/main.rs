@@ -7,6 +7,7 @@
 //! [`failure::Exit`].
 
 mod addresses;
+mod allocator;
 mod bench;
 mod build;
 mod checkpointing;
@@ -49,13 +50,9 @@ use config::Config;
 use failure::{Exit, Failure};
 use screen::Screen;
 
-/// The allocator of the whole process: its C interface replaces the system's, so RocksDB's memory comes from
-/// it too.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
-    // The first thing, for times are counted from the start of the process.
+    allocator::configure();
+    // Before anything else, for times are counted from the start of the process.
     let clock = Clock::system();
     let cli = Cli::parse();
     let screen = Screen::new();

@@ -42,7 +42,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             channel_capacity: NonZeroUsize::new(10).expect("ten is not zero"),
-            frame_bytes: 32 << 10,
+            // With the record that fills it a frame is mostly below 32 KiB, a size that allocators have.
+            frame_bytes: 31 << 10,
             buffer_timeout: Duration::from_millis(1),
             source_batch_bytes: 64 << 10,
             source_batch_records: 4096,
