@@ -33,6 +33,7 @@
 //!
 //! Invariant: a state handle reads what it wrote, whether the value is cached or not.
 
+mod average;
 mod cache;
 mod changes;
 mod keyed;

@@ -11,11 +11,11 @@ use std::rc::Rc;
 
 use anyhow::Result;
 
+use super::average::Average;
 use super::cache::{ChangedSlots, Column};
 use super::changes::ChangeList;
 use super::scan::scan_rows;
 use super::table::Cursor;
-use super::value::Average;
 use crate::codec::{Record, from_postcard, to_postcard};
 use crate::host::{self, Blobs, blobs_iter, empty_blobs};
 
@@ -67,7 +67,7 @@ impl<V: Record> ListState<V> {
         if column.encoded.wants_sample() {
             let mut bytes = Vec::new();
             to_postcard(&item, &mut bytes).map_err(anyhow::Error::msg)?;
-            column.encoded.add(bytes.len());
+            column.encoded.sample(bytes.len());
         }
         column.known(&self.cursor)?.items.push(item);
         column.items += 1;
@@ -107,7 +107,7 @@ impl<V: Record> ListState<V> {
         {
             let mut bytes = Vec::new();
             to_postcard(item, &mut bytes).map_err(anyhow::Error::msg)?;
-            column.encoded.add(bytes.len());
+            column.encoded.sample(bytes.len());
         }
         let length = items.len();
         let new = Entry {

@@ -9,11 +9,11 @@ use std::rc::Rc;
 use anyhow::Result;
 use foldhash::fast::FixedState;
 
+use super::average::Average;
 use super::cache::{ChangedSlots, Column};
 use super::changes::ChangeList;
 use super::scan::scan_rows;
 use super::table::Cursor;
-use super::value::Average;
 use crate::codec::{Record, from_postcard, to_postcard};
 use crate::host::{self, Blobs};
 
@@ -225,7 +225,7 @@ impl<K: Record + Eq + Hash, V: Record> MapColumn<K, V> {
             let mut bytes = Vec::new();
             to_postcard(&key, &mut bytes).map_err(anyhow::Error::msg)?;
             to_postcard(value, &mut bytes).map_err(anyhow::Error::msg)?;
-            self.encoded.add(bytes.len());
+            self.encoded.sample(bytes.len());
         }
         let entry = self.entry(cursor)?;
         let first = !std::mem::replace(&mut entry.changed, true);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use anyhow::Result;
 
+use super::average::Average;
 use super::cache::{ChangedSlots, Column};
 use super::changes::ChangeList;
 use super::table::Cursor;
@@ -338,7 +339,7 @@ impl<V: Record> ValueColumn<V> {
         {
             let mut bytes = Vec::new();
             if to_postcard(value, &mut bytes).is_ok() {
-                self.encoded.add(bytes.len());
+                self.encoded.sample(bytes.len());
             }
         }
         if !entry.changed {
@@ -429,47 +430,5 @@ impl<V: Record> Column for ValueColumn<V> {
     fn take_changed(&mut self) -> Vec<u32> {
         let entries = &self.entries;
         self.changed.take(|slot| entries[slot].changed)
-    }
-}
-
-/// How long encoded values are on average: what their heap memory is taken to be.
-///
-/// Invariant: old values count for less and less, so the average follows values that grow.
-#[derive(Default)]
-pub(crate) struct Average {
-    total: usize,
-    count: usize,
-    /// How many values could have been samples.
-    seen: usize,
-}
-
-/// How many values, the first ones, are all encoded just to learn how long they are.
-const SAMPLES: usize = 64;
-/// Of the values after that, one in so many is.
-const SAMPLE_EACH: usize = 64;
-/// At how many values the older ones begin to count for half.
-const MEMORY: usize = 1024;
-
-impl Average {
-    #[inline]
-    pub(crate) fn add(&mut self, bytes: usize) {
-        self.total += bytes;
-        self.count += 1;
-        if self.count >= MEMORY {
-            self.total /= 2;
-            self.count /= 2;
-        }
-    }
-
-    /// Whether the value at hand should be encoded to learn how long it is.
-    #[inline]
-    pub(crate) fn wants_sample(&mut self) -> bool {
-        self.seen = self.seen.wrapping_add(1);
-        self.count < SAMPLES || self.seen.is_multiple_of(SAMPLE_EACH)
-    }
-
-    #[inline]
-    pub(crate) fn bytes(&self) -> usize {
-        self.total / self.count.max(1)
     }
 }
