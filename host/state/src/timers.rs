@@ -105,13 +105,15 @@ impl TimerService {
         let mut due = Timers::default();
         self.batch_keys.clear();
         let mut bytes = 0;
-        while due.times.len() < max {
+        // Timers are sorted when they are looked at, so those that are not due are not.
+        let is_due = |set: &TimerSet| set.first_time().is_some_and(|time| time <= up_to);
+        while due.times.len() < max && is_due(self.set_ref(domain)) {
             let Some(first) = self.set(domain).first() else {
                 break;
             };
             bytes += first.len();
             let too_large = !due.times.is_empty() && bytes > BATCH_BYTES;
-            if first.time > up_to || too_large {
+            if too_large {
                 break;
             }
             let key_hash = key_group::hash(first.key());
