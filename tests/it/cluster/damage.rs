@@ -79,6 +79,8 @@ fn stop_whole(cluster: &Cluster, job: &str) {
         let ended = stop.arg(&savepoints).end();
         (ended.code == Some(0)).then_some(())
     });
+    // The savepoint is there a little before its output is visible.
+    cluster.until(job, &["FINISHED"]);
     check_nothing_lost(&cluster.dir().join("entries"));
 }
 
