@@ -90,6 +90,8 @@ fn sums(env: &Env) -> Result<()> {
     match env.arg("windows")?.as_str() {
         "tumbling" => ends!(keyed.window(Tumbling::of(millis(10)))),
         "sliding" => ends!(keyed.window(Sliding::of(millis(10), millis(5)))),
+        // Not whole slices: each window is kept by itself.
+        "uneven" => ends!(keyed.window(Sliding::of(millis(10), millis(4)))),
         "session" => ends!(keyed.window(Session::with_gap(millis(5)))),
         "dynamic" => ends!(
             keyed.window(Session::with_dynamic_gap(|(_, _, value): &Event| {
@@ -180,6 +182,23 @@ fn a_record_belongs_to_all_sliding_windows_that_hold_it() {
         restarted(&["--windows", "sliding"], "a1 a7 a12"),
         ["a[-5,5):1", "a[0,10):2", "a[5,15):2", "a[10,20):1"]
     );
+}
+
+#[test]
+fn a_record_that_is_late_for_some_sliding_windows_belongs_to_the_others() {
+    // The watermark is at 11 when 7 comes, for which [0,10) is over, and 3, for which all are.
+    let input = "a6 a12 a7 a3 a30";
+    let expected = [
+        "a[0,10):1",
+        "a[5,15):3",
+        "a[10,20):1",
+        "a[25,35):1",
+        "a[30,40):1",
+    ];
+    let args = ["--windows", "sliding"];
+    assert_eq!(out(&args, input), expected);
+    let outcome = job(&args, input).run().unwrap();
+    assert_eq!(outcome.counter("numLateRecordsDropped"), 1);
 }
 
 #[test]
@@ -378,7 +397,11 @@ fn model(windows: &str, events: &[Event]) -> BTreeMap<(String, i64, i64), u64> {
         return sums;
     }
     for (key, at, value) in events {
-        let slide = if windows == "sliding" { 5 } else { 10 };
+        let slide = match windows {
+            "sliding" => 5,
+            "uneven" => 4,
+            _ => 10,
+        };
         let mut start = at.div_euclid(slide) * slide;
         while start > at - 10 {
             *sums.entry((key.clone(), start, start + 10)).or_insert(0) += value;
@@ -401,7 +424,7 @@ fn windows_hold_what_a_slow_model_of_them_says() {
                 (key, now - below(20) as i64, below(9))
             })
             .collect();
-        for windows in ["tumbling", "sliding", "session"] {
+        for windows in ["tumbling", "sliding", "uneven", "session"] {
             let args = ["--windows", windows, "--bound", "20"];
             let restart = below(events.len() as u64 / 2) + 1;
             let job = Job::new(sums)
